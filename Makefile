@@ -1,0 +1,91 @@
+# make                build/heddle                make check   all tests and the layer rules
+# make demo           set-up, then the main job   make test    set-up, then make check
+# make SAN=address,undefined check    a sanitizer build in its own folder
+# make WERROR=1       warnings are errors         make V=1     shows commands
+# make lint           clang-tidy, cppcheck        make install PREFIX=/usr/local
+
+PROG    = heddle
+VERSION = 0.1.0
+PREFIX  = /usr/local
+PKGS    = libcjson libuv igraph yaml-0.1
+B       = build$(if $(SAN),-$(subst $(comma),-,$(SAN)))
+comma  := ,
+
+CFLAGS ?= -O2 -g
+WARN    = -Wall -Wextra -Wshadow -Wundef -Wvla -Wwrite-strings -Wstrict-prototypes -Wmissing-prototypes
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -I$(B) $(WARN) $(if $(WERROR),-Werror) \
+	$(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
+	$(shell pkg-config --cflags $(PKGS)) -DHEDDLE_VERSION='"$(VERSION)"' $(CFLAGS)
+LIBS    = $(shell pkg-config --libs $(PKGS)) -lpthread -lm
+
+# One subject per line: this is the table of contents.
+UTIL = \
+	util/arena.c \
+	util/buf.c \
+	util/clock.c \
+	util/err.c \
+	util/fs.c \
+	util/log.c \
+	util/map.c \
+	util/signals.c \
+	util/text.c \
+	util/xalloc.c
+
+GRAPH = \
+	graph/kind.c
+
+EXECUTOR = \
+
+EXPORTERS = \
+
+CLI = \
+	cli/main.c
+
+TESTS = \
+	tests/util/test_util.c
+
+# Whole-program tests, run after the unit tests by tests/run.sh.
+SCRIPTS = \
+
+obj = $(patsubst %.c,$(B)/%.o,$(1))
+U   = $(B)/libutil.a
+G   = $(B)/libgraph.a
+X   = $(B)/libexecutor.a
+E   = $(B)/libexporters.a
+link = $(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(1) $(LIBS)
+CMOCKA = $(shell pkg-config --libs cmocka)
+
+all: check-libs $(B)/$(PROG)
+
+$(U): $(call obj,$(UTIL))
+$(G): $(call obj,$(GRAPH))
+$(X): $(call obj,$(EXECUTOR))
+$(E): $(call obj,$(EXPORTERS))
+$(B)/%.a: ; mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $^
+$(B)/%.o: %.c | check-libs ; mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+$(B)/$(PROG): $(call obj,$(CLI)) $(E) $(X) $(G) $(U) ; $(call link)
+
+# A layer's tests link only that layer and the ones below it.
+$(B)/tests/util/%:      $(B)/tests/util/%.o $(U)                ; $(call link,$(CMOCKA))
+$(B)/tests/graph/%:     $(B)/tests/graph/%.o $(G) $(U)          ; $(call link,$(CMOCKA))
+$(B)/tests/executor/%:  $(B)/tests/executor/%.o $(X) $(G) $(U)  ; $(call link,$(CMOCKA))
+$(B)/tests/exporters/%: $(B)/tests/exporters/%.o $(E) $(G) $(U) ; $(call link,$(CMOCKA))
+$(B)/tests/cli/%:       $(B)/tests/cli/%.o $(filter-out $(B)/cli/main.o,$(call obj,$(CLI))) $(E) $(X) $(G) $(U) ; $(call link,$(CMOCKA))
+
+# Every missing library by name, with the package that has it.
+check-libs:
+	@scripts/check_libs.sh $(PKGS)
+
+check: all $(TESTS:%.c=$(B)/%)
+	sh tests/check_layers.sh
+	sh tests/run.sh $(B) $(TESTS:%.c=%) -- $(SCRIPTS)
+
+install: all
+	install -D $(B)/$(PROG) $(DESTDIR)$(PREFIX)/bin/$(PROG)
+
+clean: ; rm -rf build build-*
+
+.PHONY: all check check-libs install clean
+.SECONDARY:
+$(V).SILENT:
+-include $(patsubst %.c,$(B)/%.d,$(UTIL) $(GRAPH) $(EXECUTOR) $(EXPORTERS) $(CLI) $(TESTS))

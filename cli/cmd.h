@@ -1,0 +1,32 @@
+/* cli/cmd.h -- a command is one cmd_*.c file and one row in cmd_table.c. */
+#ifndef HEDDLE_CLI_CMD_H
+#define HEDDLE_CLI_CMD_H
+
+#include <stddef.h>
+
+#include "util/err.h"
+
+/* Exit codes of the whole program; 128 + n after signal n. */
+enum { EXIT_GOOD = 0, EXIT_NODE_FAILED = 1, EXIT_BAD_INPUT = 2 };
+
+struct command {
+	const char *name;
+	const char *summary;    /* one line of `heddle --help`, no full stop */
+	const char *usage;      /* after "heddle NAME " */
+	const char *examples;   /* lines for --help */
+	/* argv[0] is the command's name. Returns the exit code; with err filled main prints it. */
+	int (*run)(int argc, char **argv, struct err *err);
+};
+
+extern const struct command cmd_build, cmd_run, cmd_test, cmd_seed, cmd_snapshot;  /* cmd_run.c */
+extern const struct command cmd_ls, cmd_list;                                      /* cmd_ls.c */
+extern const struct command cmd_plan, cmd_export, cmd_doctor;
+
+const struct command *command_find(const char *name);      /* NULL when unknown */
+const struct command *const *command_all(size_t *n);
+
+/* Prints summary, usage, examples and the option tables (ended by NULL); returns EXIT_GOOD. */
+struct opt;
+int command_help(const struct command *c, const struct opt *const *tables);
+
+#endif

@@ -1,0 +1,62 @@
+/* cli/opts.h -- options as tables beside their commands.
+ *
+ *   static const struct opt opts[] = {
+ *       { 's', "select", "expr", OPT_WORDS, &o.select, "nodes to run, dbt selection syntax" },
+ *       { 0 }
+ *   };
+ *
+ * Long options have the forms --name value and --name=value; OPT_FLAG also --no-name. Unknown ones
+ * get "did you mean". A table may be joined to others (selection options are one table for all).
+ */
+#ifndef HEDDLE_CLI_OPTS_H
+#define HEDDLE_CLI_OPTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "util/err.h"
+
+enum opt_type {
+	OPT_FLAG,      /* bool *; --no-NAME sets false */
+	OPT_TEXT,      /* const char **; the last one counts; borrowed from argv */
+	OPT_UINT,      /* unsigned * */
+	OPT_DURATION,  /* int64_t *, milliseconds: 90, 5s, 1.5m, 2h */
+	OPT_WORDS,     /* struct words *; takes all following arguments up to the next option, adds up,
+	                  as dbt's MultiOption does (dbt/cli/options.py) */
+};
+
+struct words {
+	const char **v;    /* borrowed from argv */
+	size_t n, cap;
+};
+
+void words_add(struct words *w, const char *word);
+void words_release(struct words *w);
+
+struct opt {
+	char letter;            /* 0 = none */
+	const char *name;       /* without "--"; further spellings after '|': "models|model" */
+	const char *arg;        /* what help calls the value; NULL for flags */
+	enum opt_type type;
+	void *value;
+	const char *help;       /* one line, no full stop */
+};
+
+/*
+ * Reads argv[1..] by the tables (ended by NULL). Other words go to `rest` (NULL: an error).
+ * unknown: called for an option no table has, with argv position; returns how many arguments it
+ *          took (0 = unknown to it too). May be NULL.
+ * 0, or -1 with err.
+ */
+struct opt_unknown {
+	void *self;
+	int (*take)(void *self, char **argv, int at, int argc);
+};
+
+int opts_parse(int argc, char **argv, const struct opt *const *tables, struct words *rest,
+    const struct opt_unknown *unknown, struct err *err);
+
+/* Prints the tables for --help on standard output. */
+void opts_print(const struct opt *table, const char *title);
+
+#endif

@@ -1,0 +1,29 @@
+/* executor/retry.h -- whether and when a failed attempt is tried again. Pure: no clock, no file. */
+#ifndef HEDDLE_EXECUTOR_RETRY_H
+#define HEDDLE_EXECUTOR_RETRY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "executor/runner.h"
+#include "graph/plan.h"
+
+struct retry_verdict {
+	int64_t delay_ms;       /* -1 = give up */
+	bool outcome_unknown;   /* given up because the commit may have happened */
+	const char *why;        /* static text: "transient error", "a syntax error does not go away" */
+};
+
+/*
+ * faults:  attempts so far that count, this one included.
+ * appends: running the node again may write the same rows twice (retry_node_appends()).
+ * random:  0..1, for the jitter.
+ */
+struct retry_verdict retry_decide(const struct task_policy *p, unsigned faults, bool appends,
+    const struct result *r, double random);
+
+/* True for a node whose second run may duplicate rows: incremental with strategy `append`, or
+ * without unique_key (DESIGN: outcome unknown). Reads config; needs GRAPH_CONFIG. */
+bool retry_node_appends(const struct node *n);
+
+#endif

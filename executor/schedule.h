@@ -1,0 +1,81 @@
+/* executor/schedule.h -- decides when each task runs. Read schedule_run() in the .c first.
+ *
+ * The main thread owns every task's state; pool threads only call runner->run(). All that happens
+ * is told to the observers, in order, on the main thread: progress, results, journal and history
+ * are observers, and the scheduler prints nothing.
+ */
+#ifndef HEDDLE_EXECUTOR_SCHEDULE_H
+#define HEDDLE_EXECUTOR_SCHEDULE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "executor/runner.h"
+#include "executor/task.h"
+#include "graph/plan.h"
+#include "util/err.h"
+
+enum schedule_order { ORDER_PATH, ORDER_FIFO };
+
+/* What observers are told. */
+enum event_kind {
+	EVENT_TASK,       /* a task changed state; see struct run_task */
+	EVENT_LOG,        /* a line from the runner (dbt's warnings, macros' log()) */
+	EVENT_TICK,       /* time passed; for boards. Only when tick_ms is set */
+};
+
+struct run_event {
+	enum event_kind kind;
+	int64_t at_ms;                  /* wall clock */
+	const struct run_task *task;    /* EVENT_TASK; EVENT_LOG: NULL when it belongs to no task */
+	enum task_state from, to;       /* EVENT_TASK */
+	const struct result *result;    /* EVENT_TASK, an attempt ended: borrowed; else NULL */
+	const char *text;               /* EVENT_TASK: the reason, or NULL; EVENT_LOG: the line */
+	const char *level;              /* EVENT_LOG: "info", "warn", "error" */
+};
+
+struct observer {
+	void *self;
+	/* 0, or -1 with err: then nothing new is started and schedule_run() fails in the end. */
+	int (*event)(void *self, const struct run_event *ev, struct err *err);
+};
+
+struct schedule_options {
+	const struct runner *runner;
+	unsigned nthreads;              /* >= 1 */
+	bool fail_fast;                 /* after a final failure: start nothing, cancel what runs */
+	enum schedule_order order;
+	int64_t grace_ms;               /* after a cancel, how long a task may take to end */
+	int64_t stop_at_ms;             /* wall clock; nothing starts past it; 0 = never */
+	int64_t tick_ms;                /* 0 = no EVENT_TICK */
+	uint64_t seed;                  /* of the jitter */
+	int signal_fd;                  /* signals_fd() or -1 */
+	const struct observer *observers;
+	size_t nobservers;
+	/* Tasks that need not run: their status is already known (resume). By task index, or NULL. */
+	const enum result_status *done; /* RESULT_SKIPPED means: run it */
+};
+
+struct schedule_summary {
+	size_t count[NRESULT_STATUSES]; /* final statuses */
+	size_t nretried;                /* tasks that needed more than one attempt and ended well */
+	int64_t wall_ms;
+	int signo;                      /* the signal that stopped the run, or 0 */
+	bool late;                      /* stop_at_ms kept something from starting */
+};
+
+struct schedule;
+
+/* Runs the plan to its end. 0 when every task has a final state (also failed or skipped ones),
+ * -1 with err when the machinery failed; the summary and tasks hold what happened either way. */
+struct schedule *schedule_new(const struct plan *p, const struct schedule_options *o);
+int schedule_run(struct schedule *s, struct schedule_summary *out, struct err *err);
+const struct run_task *schedule_tasks(const struct schedule *s, size_t *n);   /* by task index */
+void schedule_free(struct schedule *s);
+
+/* From any thread, while schedule_run() is under way: a line for the observers (EVENT_LOG).
+ * id may be NULL. Texts are copied. */
+void schedule_log(struct schedule *s, const char *id, const char *level, const char *text);
+
+#endif

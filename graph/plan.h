@@ -1,0 +1,88 @@
+/* graph/plan.h -- graph + selected set -> tasks and their order. What executor and exporters read.
+ *
+ *   plan_new -> (cli fills policy and seconds) -> plan_weigh -> schedule or export -> plan_free
+ *
+ * Order (dbt-core 1.11 graph/graph.py get_subset_graph, compilation.py add_test_edges,
+ * task/build.py):
+ *  - a selected node waits for each selected ancestor, also through unselected ones;
+ *  - `build` only: a test holds back every node (not a test) of which all the test's parents are
+ *    ancestors;
+ *  - a unit test takes over the incoming order of its model and precedes it; for an ephemeral
+ *    model it precedes that model's children;
+ *  - ephemeral models are no tasks, order passes through them.
+ * Edges are kept without the redundant ones (a -> c when a -> b -> c).
+ *
+ * Owner: plan_new() copies nothing of the graph: the graph outlives the plan. Thread: main fills,
+ * then read-only. Memory: one arena.
+ */
+#ifndef HEDDLE_GRAPH_PLAN_H
+#define HEDDLE_GRAPH_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "graph/graph.h"
+#include "graph/set.h"
+#include "util/err.h"
+
+/* Which dbt command the plan is for: it decides which kinds become tasks, test edges, and which
+ * result statuses hold back what follows (plan_blocks in executor/task.h). */
+enum plan_command { PLAN_BUILD, PLAN_RUN, PLAN_TEST, PLAN_SEED, PLAN_SNAPSHOT, NPLAN_COMMANDS };
+
+const char *plan_command_name(enum plan_command c);        /* "build" */
+unsigned plan_command_kinds(enum plan_command c);          /* KIND_BIT()s that become tasks */
+
+struct task_policy {
+	unsigned max_attempts;    /* all tries together; 1 = never retry */
+	int64_t delay_ms;         /* before the second try */
+	double factor;            /* the delay grows by this each further try; >= 1 */
+	int64_t max_delay_ms;     /* cap of the grown delay */
+	double jitter;            /* 0..1: share of the delay drawn at random, both ways */
+	int64_t timeout_ms;       /* 0 = none */
+	bool retry_any;           /* retry whatever the class of error (`on: any`) */
+	int priority;             /* higher starts first, before the longest path */
+	const char *pool;         /* NULL = none; borrowed, lives as long as the plan */
+};
+
+struct task {
+	const struct node *node;
+	size_t index;             /* position in plan->tasks: order of unique ids */
+	size_t *parents, *children;   /* indexes, sorted */
+	size_t nparents, nchildren;
+	size_t wave;              /* 0 = nothing before it; else 1 + the largest of its parents */
+	bool gate;                /* a test or unit test that holds something back */
+
+	struct task_policy policy;    /* filled by cli; zero until then */
+	double seconds;           /* expected time; 1.0 until filled */
+	double path;              /* seconds of the longest way to the end, this task included */
+	const char *last_status;  /* of an earlier run, or NULL; borrowed */
+};
+
+struct plan {
+	struct arena arena;
+	const struct graph *graph;
+	enum plan_command command;
+	struct task *tasks;
+	size_t ntasks;
+	size_t nwaves;
+	double critical_path;     /* seconds; after plan_weigh() */
+	double work;              /* sum of seconds; after plan_weigh() */
+};
+
+/* selected: nodes of the selection, of any kind; those the command does not run are dropped.
+ * 0, or -1 with err. */
+struct plan *plan_new(const struct graph *g, const struct set *selected, enum plan_command command,
+    struct err *err);
+void plan_free(struct plan *p);
+
+/* Recomputes path, critical_path and work from the tasks' seconds. */
+void plan_weigh(struct plan *p);
+
+/* The task of a node, or NULL when the plan has none for it. */
+const struct task *plan_find(const struct plan *p, const struct node *n);
+
+/* Seconds a run with n threads would take, by list scheduling in path order. */
+double plan_makespan(const struct plan *p, unsigned nthreads);
+
+#endif

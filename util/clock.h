@@ -1,0 +1,22 @@
+/* util/clock.h -- time, with its unit in every name. Thread: any. */
+#ifndef HEDDLE_UTIL_CLOCK_H
+#define HEDDLE_UTIL_CLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+int64_t clock_mono_ms(void);   /* never goes back; for durations */
+int64_t clock_mono_us(void);
+int64_t clock_wall_ms(void);   /* since the Unix epoch; for records */
+int64_t clock_wall_us(void);
+
+/* "2026-01-31T09:30:00.123456Z" (UTC), as dbt writes times. out holds at least CLOCK_ISO_SIZE bytes. */
+#define CLOCK_ISO_SIZE 40
+void clock_iso(int64_t wall_us, char out[CLOCK_ISO_SIZE]);
+/* "09:30:00" local time. out holds at least 9 bytes. */
+void clock_hms(int64_t wall_ms, char out[9]);
+
+/* "5s", "1.5m", "2h", "250ms", "90" (seconds) -> milliseconds, or -1 when it is not a duration. */
+int64_t clock_parse_duration_ms(const char *text);
+
+#endif

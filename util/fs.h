@@ -1,0 +1,26 @@
+/* util/fs.h -- files: read whole, replace whole, directories.
+ * Errors: 0, or -1 with err filled ("path: what: system text"). Thread: any. */
+#ifndef HEDDLE_UTIL_FS_H
+#define HEDDLE_UTIL_FS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/buf.h"
+#include "util/err.h"
+
+int fs_read(const char *path, struct buf *out, struct err *err);  /* appends */
+
+/* Written beside and renamed: the file is complete or untouched. mode e.g. 0644. */
+int fs_replace(const char *path, const void *data, size_t len, unsigned mode, struct err *err);
+
+int fs_mkdirs(const char *path, struct err *err);       /* like mkdir -p */
+bool fs_exists(const char *path);
+bool fs_is_dir(const char *path);
+int64_t fs_mtime_ms(const char *path);                  /* -1 when absent */
+char *fs_join(const char *dir, const char *name);       /* new string; an absolute name wins */
+char *fs_absolute(const char *path);                    /* new string; not resolved, need not exist */
+const char *fs_base(const char *path);                  /* borrowed: after the last '/' */
+
+#endif

@@ -1,0 +1,75 @@
+#include "util/signals.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+static int pipe_fd[2] = { -1, -1 };
+static const int watched[] = { SIGINT, SIGTERM, SIGHUP };
+
+static void
+on_signal(int signo)
+{
+	unsigned char c = (unsigned char)signo;
+	int saved = errno;
+
+	/* A full pipe means the reader has plenty to read already. */
+	if (write(pipe_fd[1], &c, 1) < 0) {
+	}
+	errno = saved;
+}
+
+static void
+handle_all(void (*handler)(int))
+{
+	struct sigaction sa = { .sa_handler = handler, .sa_flags = SA_RESTART };
+
+	sigemptyset(&sa.sa_mask);
+	for (size_t i = 0; i < sizeof(watched) / sizeof(watched[0]); i++)
+		sigaction(watched[i], &sa, NULL);
+}
+
+int
+signals_open(struct err *err)
+{
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+	if (pipe(pipe_fd) < 0)
+		return err_sys(err, "cannot watch signals");
+	for (int i = 0; i < 2; i++) {
+		fcntl(pipe_fd[i], F_SETFD, FD_CLOEXEC);
+		fcntl(pipe_fd[i], F_SETFL, O_NONBLOCK);
+	}
+	sigemptyset(&ignore.sa_mask);
+	sigaction(SIGPIPE, &ignore, NULL);
+	handle_all(on_signal);
+	return 0;
+}
+
+int
+signals_fd(void)
+{
+	return pipe_fd[0];
+}
+
+int
+signals_next(void)
+{
+	unsigned char c;
+
+	if (pipe_fd[0] < 0 || read(pipe_fd[0], &c, 1) != 1)
+		return 0;
+	return c;
+}
+
+void
+signals_close(void)
+{
+	if (pipe_fd[0] < 0)
+		return;
+	handle_all(SIG_DFL);
+	close(pipe_fd[0]);
+	close(pipe_fd[1]);
+	pipe_fd[0] = pipe_fd[1] = -1;
+}

@@ -1,0 +1,13 @@
+/* util/signals.h -- SIGINT, SIGTERM, SIGHUP as bytes on a pipe, so that every wait can poll it.
+ * Call signals_open() once, from main, before threads start. SIGPIPE is ignored from then on. */
+#ifndef HEDDLE_UTIL_SIGNALS_H
+#define HEDDLE_UTIL_SIGNALS_H
+
+#include "util/err.h"
+
+int signals_open(struct err *err);   /* 0 or -1 */
+int signals_fd(void);                /* readable when a signal waits; -1 before signals_open() */
+int signals_next(void);              /* the next waiting signal number, or 0; does not block */
+void signals_close(void);            /* default handling again */
+
+#endif

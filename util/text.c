@@ -1,0 +1,290 @@
+#include "util/text.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/xalloc.h"
+
+extern char **environ;
+
+#define MASK "*****"
+#define SECRET_PREFIX "DBT_ENV_SECRET"   /* dbt/constants.py SECRET_ENV_PREFIX */
+
+static struct {
+	char **v;
+	size_t n, cap;
+} secrets;
+
+/* Decodes one UTF-8 character; returns its length, or 0 when the bytes are not UTF-8. */
+static size_t
+decode(const unsigned char *s, uint32_t *cp)
+{
+	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t n = *s < 0x80 ? 1 : *s >> 5 == 6 ? 2 : *s >> 4 == 14 ? 3 : *s >> 3 == 30 ? 4 : 0;
+
+	if (n == 0)
+		return 0;
+	*cp = n == 1 ? *s : *s & (0xffu >> (n + 1));
+	for (size_t i = 1; i < n; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		*cp = *cp << 6 | (s[i] & 0x3f);
+	}
+	if (*cp < smallest[n] || *cp > 0x10ffff || (*cp >= 0xd800 && *cp < 0xe000))
+		return 0;
+	return n;
+}
+
+/* Characters that move the cursor, hide text or turn its direction. */
+static bool
+is_control(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x061c || c == 0x200e || c == 0x200f ||
+		(c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
+}
+
+static void
+add_visible(struct buf *b, uint32_t c)
+{
+	if (c == '\n')
+		buf_adds(b, "\\n");
+	else if (c == '\r')
+		buf_adds(b, "\\r");
+	else if (c == '\t')
+		buf_adds(b, "\\t");
+	else if (c < 0x100)
+		buf_addf(b, "\\x%02x", (unsigned)c);
+	else
+		buf_addf(b, "\\u%04x", (unsigned)c);
+}
+
+/* "::" at the start of a line, after any blanks, is a command to GitHub's runner. */
+static bool
+is_ci_command(const char *s)
+{
+	s += strspn(s, " \t");
+	return s[0] == ':' && s[1] == ':';
+}
+
+void
+text_add_safe(struct buf *b, const char *text, bool lines, const char *indent)
+{
+	size_t from = b->len;
+	bool fresh = from == 0 || b->data[from - 1] == '\n';
+	const char *s = text;
+
+	while (*s) {
+		uint32_t c;
+		size_t n;
+
+		if (fresh && is_ci_command(s)) {
+			size_t blanks = strspn(s, " \t");
+
+			buf_add(b, s, blanks);
+			buf_adds(b, "\\:");
+			s += blanks + 1;
+			fresh = false;
+			continue;
+		}
+		fresh = false;
+		n = decode((const unsigned char *)s, &c);
+		if (n == 0) {
+			buf_adds(b, "\xef\xbf\xbd");
+			s++;
+			continue;
+		}
+		if (c == '\n' && lines) {
+			buf_addc(b, '\n');
+			buf_adds(b, indent ? indent : "");
+			fresh = true;
+		} else if (c == '\t' && lines) {
+			buf_adds(b, "    ");
+		} else if (is_control(c)) {
+			add_visible(b, c);
+		} else {
+			buf_add(b, s, n);
+		}
+		s += n;
+	}
+	if (b->data)
+		secrets_mask(b, from);
+}
+
+char *
+text_safe_line(const char *text)
+{
+	struct buf b = BUF_INIT;
+
+	text_add_safe(&b, text, false, NULL);
+	return buf_detach(&b);
+}
+
+void
+text_add_json(struct buf *b, const char *text)
+{
+	size_t from;
+
+	buf_addc(b, '"');
+	from = b->len;
+	for (const char *s = text; *s;) {
+		uint32_t c;
+		size_t n = decode((const unsigned char *)s, &c);
+
+		if (n == 0) {
+			buf_adds(b, "\\ufffd");
+			s++;
+			continue;
+		}
+		if (c == '"' || c == '\\')
+			buf_addf(b, "\\%c", (int)c);
+		else if (c == '\n')
+			buf_adds(b, "\\n");
+		else if (c == '\t')
+			buf_adds(b, "\\t");
+		else if (c < 0x20 || c == 0x7f)
+			buf_addf(b, "\\u%04x", (unsigned)c);
+		else
+			buf_add(b, s, n);
+		s += n;
+	}
+	secrets_mask(b, from);
+	buf_addc(b, '"');
+}
+
+static bool
+is_wide(uint32_t c)
+{
+	return (c >= 0x1100 && c <= 0x115f) || (c >= 0x2e80 && c <= 0xa4cf) ||
+		(c >= 0xac00 && c <= 0xd7a3) || (c >= 0xf900 && c <= 0xfaff) ||
+		(c >= 0xfe30 && c <= 0xfe6f) || (c >= 0xff00 && c <= 0xff60) ||
+		(c >= 0xffe0 && c <= 0xffe6) || (c >= 0x1f300 && c <= 0x1faff) ||
+		(c >= 0x20000 && c <= 0x3fffd);
+}
+
+size_t
+text_width(const char *text)
+{
+	size_t width = 0;
+
+	for (const char *s = text; *s;) {
+		uint32_t c = 0;
+		size_t n = decode((const unsigned char *)s, &c);
+
+		if (!(c >= 0x0300 && c <= 0x036f) && c != 0x200d && !(c >= 0xfe00 && c <= 0xfe0f))
+			width += n && is_wide(c) ? 2 : 1;
+		s += n ? n : 1;
+	}
+	return width;
+}
+
+bool
+text_starts(const char *s, const char *prefix)
+{
+	return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+bool
+text_ends(const char *s, const char *suffix)
+{
+	size_t n = strlen(s), k = strlen(suffix);
+
+	return n >= k && memcmp(s + n - k, suffix, k) == 0;
+}
+
+bool
+text_is_blank(const char *s)
+{
+	return s[strspn(s, " \t\r\n\f\v")] == '\0';
+}
+
+/* Levenshtein over at most 64 bytes; longer words are never near. */
+static size_t
+distance(const char *a, const char *b)
+{
+	size_t n = strlen(a), m = strlen(b), row[65];
+
+	if (n > 64 || m > 64)
+		return SIZE_MAX;
+	for (size_t j = 0; j <= m; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= n; i++) {
+		size_t diag = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= m; j++) {
+			size_t best = diag + (a[i - 1] != b[j - 1]);
+
+			diag = row[j];
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			row[j] = best;
+		}
+	}
+	return row[m];
+}
+
+const char *
+text_closest(const char *word, const char *const *words, size_t nwords)
+{
+	size_t limit = strlen(word) / 3 + 1, best = limit + 1;
+	const char *found = NULL;
+
+	for (size_t i = 0; i < nwords; i++) {
+		size_t d = distance(word, words[i]);
+
+		if (d < best && d < strlen(words[i])) {
+			best = d;
+			found = words[i];
+		}
+	}
+	return found;
+}
+
+void
+secrets_add(const char *value)
+{
+	if (strlen(value) < 4)
+		return;
+	secrets.v = xgrow(secrets.v, secrets.n, &secrets.cap, sizeof(*secrets.v));
+	secrets.v[secrets.n++] = xstrdup(value);
+}
+
+void
+secrets_init(void)
+{
+	for (char **e = environ; *e; e++)
+		if (text_starts(*e, SECRET_PREFIX) && strchr(*e, '='))
+			secrets_add(strchr(*e, '=') + 1);
+}
+
+void
+secrets_mask(struct buf *b, size_t from)
+{
+	for (size_t i = 0; i < secrets.n; i++) {
+		size_t len = strlen(secrets.v[i]), at = from;
+		char *hit;
+
+		while (b->len > at && (hit = strstr(b->data + at, secrets.v[i]))) {
+			char *tail = xstrdup(hit + len);
+
+			at = (size_t)(hit - b->data);
+			buf_truncate(b, at);
+			buf_adds(b, MASK);
+			at = b->len;
+			buf_adds(b, tail);
+			free(tail);
+		}
+	}
+}
+
+void
+secrets_release(void)
+{
+	for (size_t i = 0; i < secrets.n; i++)
+		free(secrets.v[i]);
+	free(secrets.v);
+	memset(&secrets, 0, sizeof(secrets));
+}
