@@ -39,7 +39,11 @@ EXECUTOR = \
 EXPORTERS = \
 
 CLI = \
-	cli/main.c
+	cli/cmd_help.c \
+	cli/cmd_table.c \
+	cli/dbt_opts.c \
+	cli/main.c \
+	cli/opts.c
 
 TESTS = \
 	tests/util/test_util.c

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "cli/opts.h"
 #include "util/err.h"
 
 /* Exit codes of the whole program; 128 + n after signal n. */
@@ -20,13 +21,12 @@ struct command {
 
 extern const struct command cmd_build, cmd_run, cmd_test, cmd_seed, cmd_snapshot;  /* cmd_run.c */
 extern const struct command cmd_ls, cmd_list;                                      /* cmd_ls.c */
-extern const struct command cmd_plan, cmd_export, cmd_doctor;
+extern const struct command cmd_plan, cmd_export, cmd_doctor, cmd_help;
 
 const struct command *command_find(const char *name);      /* NULL when unknown */
 const struct command *const *command_all(size_t *n);
 
-/* Prints summary, usage, examples and the option tables (ended by NULL); returns EXIT_GOOD. */
-struct opt;
-int command_help(const struct command *c, const struct opt *const *tables);
+/* Prints summary, usage, examples and the options; returns EXIT_GOOD. */
+int command_help(const struct command *c, const struct opt_group *groups);
 
 #endif

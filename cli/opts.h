@@ -56,7 +56,12 @@ struct opt_unknown {
 int opts_parse(int argc, char **argv, const struct opt *const *tables, struct words *rest,
     const struct opt_unknown *unknown, struct err *err);
 
-/* Prints the tables for --help on standard output. */
-void opts_print(const struct opt *table, const char *title);
+/* What --help prints: a title over each table; ended by a NULL title. */
+struct opt_group {
+	const char *title;
+	const struct opt *table;
+};
+
+void opts_print(const struct opt *table, const char *title);   /* on standard output */
 
 #endif

@@ -1,0 +1,22 @@
+/* cli/dbt_opts.h -- the options and commands of dbt-core (1.8 to 1.11), as far as heddle must know
+ * them to pass them on: how many arguments each takes. What they mean is dbt's business: the
+ * worker hands them to dbt and gets the resolved values back.
+ * Source: dbt/cli/params.py, dbt/cli/main.py; tests/cli/options.py compares with dbt's --help. */
+#ifndef HEDDLE_CLI_DBT_OPTS_H
+#define HEDDLE_CLI_DBT_OPTS_H
+
+#include <stdbool.h>
+
+/* How many of argv[at..argc) the option at `at` takes, itself included; 0 = not an option of dbt. */
+int dbt_opt_take(char **argv, int at, int argc);
+
+/* The last value of a dbt option in argv ("target-path"; both spellings --x v and --x=v), or NULL. */
+const char *dbt_opt_value(char **argv, int argc, const char *name);
+
+/* Whether dbt has a command of this name. */
+bool dbt_has_command(const char *name);
+
+/* For "did you mean": all long option names; *n counts them. */
+const char *const *dbt_opt_names(unsigned *n);
+
+#endif
