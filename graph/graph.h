@@ -29,6 +29,7 @@ enum graph_fields {
 	GRAPH_SQL    = 1 << 3,   /* raw_code */
 	GRAPH_MACROS = 1 << 4,   /* the macros section and depends_on.macros */
 	GRAPH_PATHS  = 1 << 5,   /* every path the manifest proves to exist (path: selection) */
+	GRAPH_TESTS  = 1 << 6,   /* what a generic test was made from: test_metadata */
 };
 
 /*
@@ -44,7 +45,30 @@ enum graph_fields {
 	X(UNRENDERED_CONFIG, "unrendered_config", GRAPH_STATE) \
 	X(CHECKSUM, "checksum", GRAPH_STATE) \
 	X(CONTRACT, "contract", GRAPH_STATE) \
-	X(CONSTRAINTS, "constraints", GRAPH_STATE)
+	X(CONSTRAINTS, "constraints", GRAPH_STATE) \
+	X(DEPENDS_ON, "depends_on", GRAPH_STATE) \
+	X(DEPRECATION_DATE, "deprecation_date", GRAPH_STATE) \
+	X(GROUP, "group", GRAPH_STATE) \
+	X(LABEL, "label", GRAPH_STATE) \
+	X(TYPE, "type", GRAPH_STATE) \
+	X(OWNER, "owner", GRAPH_STATE) \
+	X(MATURITY, "maturity", GRAPH_STATE) \
+	X(URL, "url", GRAPH_STATE) \
+	X(QUOTING, "quoting", GRAPH_STATE) \
+	X(FRESHNESS, "freshness", GRAPH_STATE) \
+	X(LOADED_AT_FIELD, "loaded_at_field", GRAPH_STATE) \
+	X(EXTERNAL, "external", GRAPH_STATE) \
+	X(MODEL, "model", GRAPH_STATE) \
+	X(DEFAULTS, "defaults", GRAPH_STATE) \
+	X(ENTITIES, "entities", GRAPH_STATE) \
+	X(DIMENSIONS, "dimensions", GRAPH_STATE) \
+	X(MEASURES, "measures", GRAPH_STATE) \
+	X(PRIMARY_ENTITY, "primary_entity", GRAPH_STATE) \
+	X(QUERY_PARAMS, "query_params", GRAPH_STATE) \
+	X(EXPORTS, "exports", GRAPH_STATE) \
+	X(ARGUMENTS, "arguments", GRAPH_STATE) \
+	X(RETURNS, "returns", GRAPH_STATE) \
+	X(TEST_METADATA, "test_metadata", GRAPH_TESTS)
 
 enum node_json {
 #define X(id, key, groups) NODE_##id,
@@ -66,6 +90,7 @@ struct node {
 	enum node_kind kind;
 	bool versioned;             /* version is not null */
 	bool blank;                 /* raw_code is empty or blank: dbt runs no such node */
+	bool parked;                /* of the manifest's `disabled` part; only in graph->disabled */
 
 	const char *name;           /* "orders" */
 	const char *package;        /* "shop" */
@@ -104,7 +129,9 @@ struct graph {
 	size_t nnodes;
 	struct map by_id;           /* unique_id -> struct node *; enabled ones */
 
-	struct node *disabled;      /* of `disabled` and with config.enabled false; no index, no edges */
+	/* Of `disabled` (parked) and those elsewhere with config.enabled false; no index, no edges.
+	 * Several may have one id: then they stand in the manifest's order. */
+	struct node *disabled;
 	size_t ndisabled;
 
 	struct macro *macros;       /* sorted by id; with GRAPH_MACROS */
