@@ -85,6 +85,15 @@ out:
 	return rc;
 }
 
+unsigned
+fs_umask(void)
+{
+	mode_t m = umask(077);
+
+	umask(m);
+	return (unsigned)m;
+}
+
 int
 fs_mkdirs(const char *path, struct err *err)
 {

@@ -12,8 +12,11 @@
 
 int fs_read(const char *path, struct buf *out, struct err *err);  /* appends */
 
-/* Written beside and renamed: the file is complete or untouched. mode e.g. 0644. */
+/* Written beside and renamed: the file is complete or untouched. mode: 0600 for what is private,
+ * 0666 & ~fs_umask() for what is not. */
 int fs_replace(const char *path, const void *data, size_t len, unsigned mode, struct err *err);
+
+unsigned fs_umask(void);                                /* main thread: it is read by setting it */
 
 int fs_mkdirs(const char *path, struct err *err);       /* like mkdir -p */
 bool fs_exists(const char *path);

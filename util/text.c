@@ -243,13 +243,30 @@ text_closest(const char *word, const char *const *words, size_t nwords)
 	return found;
 }
 
+static void
+remember(const char *value, size_t len)
+{
+	for (size_t i = 0; i < secrets.n; i++)
+		if (strlen(secrets.v[i]) == len && memcmp(secrets.v[i], value, len) == 0)
+			return;
+	secrets.v = xgrow(secrets.v, secrets.n, &secrets.cap, sizeof(*secrets.v));
+	secrets.v[secrets.n++] = xstrndup(value, len);
+}
+
 void
 secrets_add(const char *value)
 {
+	struct buf json = BUF_INIT;
+	size_t known = secrets.n;
+
 	if (strlen(value) < 4)
 		return;
-	secrets.v = xgrow(secrets.v, secrets.n, &secrets.cap, sizeof(*secrets.v));
-	secrets.v[secrets.n++] = xstrdup(value);
+	/* As it looks inside JSON too, quoted before it counts as a secret itself. */
+	text_add_json(&json, value);
+	remember(value, strlen(value));
+	if (secrets.n > known)
+		remember(json.data + 1, json.len - 2);
+	buf_release(&json);
 }
 
 void
@@ -260,24 +277,48 @@ secrets_init(void)
 			secrets_add(strchr(*e, '=') + 1);
 }
 
+/* The secret that starts at s, longest first, or NULL. */
+static const char *
+secret_at(const char *s, size_t len)
+{
+	const char *found = NULL;
+
+	for (size_t i = 0; i < secrets.n; i++) {
+		size_t n = strlen(secrets.v[i]);
+
+		if (n <= len && memcmp(s, secrets.v[i], n) == 0 && (!found || n > strlen(found)))
+			found = secrets.v[i];
+	}
+	return found;
+}
+
 void
 secrets_mask(struct buf *b, size_t from)
 {
-	for (size_t i = 0; i < secrets.n; i++) {
-		size_t len = strlen(secrets.v[i]), at = from;
-		char *hit;
+	struct buf out = BUF_INIT;
+	bool first[256] = { false };
+	size_t done = from;
 
-		while (b->len > at && (hit = strstr(b->data + at, secrets.v[i]))) {
-			char *tail = xstrdup(hit + len);
+	for (size_t i = 0; i < secrets.n; i++)
+		first[(unsigned char)secrets.v[i][0]] = true;
+	for (size_t i = from; secrets.n && i < b->len;) {
+		const char *hit = first[(unsigned char)b->data[i]] ? secret_at(b->data + i, b->len - i) : NULL;
 
-			at = (size_t)(hit - b->data);
-			buf_truncate(b, at);
-			buf_adds(b, MASK);
-			at = b->len;
-			buf_adds(b, tail);
-			free(tail);
+		if (!hit) {
+			i++;
+			continue;
 		}
+		buf_add(&out, b->data + done, i - done);
+		buf_adds(&out, MASK);
+		i += strlen(hit);
+		done = i;
 	}
+	if (done > from) {
+		buf_add(&out, b->data + done, b->len - done);
+		buf_truncate(b, from);
+		buf_add(b, out.data, out.len);
+	}
+	buf_release(&out);
 }
 
 void

@@ -1,0 +1,520 @@
+#include "executor/progress.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "util/buf.h"
+#include "util/clock.h"
+#include "util/text.h"
+#include "util/xalloc.h"
+
+#define NAME_COLUMN 60       /* dots fill names up to this width */
+#define NSLOWEST 5
+#define NEXAMPLES 3          /* skipped nodes named beside their root cause */
+
+enum colour { PLAIN, GREEN, YELLOW, RED, DIM };
+
+static const char *const colour_codes[] = { "", "\033[32m", "\033[33m", "\033[31m", "\033[2m" };
+
+struct progress {
+	const struct plan *plan;
+	struct progress_options o;
+	struct buf line;         /* reused */
+	size_t nended;
+};
+
+struct progress *
+progress_new(const struct plan *p, const struct progress_options *o)
+{
+	struct progress *g = xcalloc(1, sizeof(*g));
+
+	g->plan = p;
+	g->o = *o;
+	return g;
+}
+
+void
+progress_free(struct progress *g)
+{
+	if (!g)
+		return;
+	buf_release(&g->line);
+	free(g);
+}
+
+/* Writes the line and empties it. A reader that went away must not end the run. */
+static void
+flush(struct progress *g)
+{
+	const char *p = buf_str(&g->line);
+	size_t left = g->line.len;
+
+	while (left) {
+		ssize_t n = write(g->o.fd, p, left);
+
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (n < 0)
+			break;
+		p += n;
+		left -= (size_t)n;
+	}
+	buf_truncate(&g->line, 0);
+}
+
+static void
+paint(struct progress *g, enum colour c, const char *text)
+{
+	if (g->o.colour && c != PLAIN)
+		buf_addf(&g->line, "%s%s\033[0m", colour_codes[c], text);
+	else
+		buf_adds(&g->line, text);
+}
+
+static void
+add_time(struct progress *g, int64_t at_ms)
+{
+	char hms[9];
+
+	clock_hms(at_ms, hms);
+	buf_addf(&g->line, "%s  ", hms);
+}
+
+/* What people call the node: its name, with the package where the id has more than the project's. */
+static const char *
+short_id(const struct node *n)
+{
+	const char *dot = strchr(n->id, '.');
+
+	return dot ? dot + 1 : n->id;
+}
+
+/* ---- text ---- */
+
+static const struct {
+	const char *word;
+	enum colour colour;
+} looks[] = {
+	[RESULT_SUCCESS] = { "OK", GREEN },
+	[RESULT_ERROR] = { "ERROR", RED },
+	[RESULT_FAIL] = { "FAIL", RED },
+	[RESULT_WARN] = { "WARN", YELLOW },
+	[RESULT_PASS] = { "PASS", GREEN },
+	[RESULT_SKIPPED] = { "SKIP", YELLOW },
+	[RESULT_PARTIAL] = { "PARTIAL", YELLOW },
+	[RESULT_NO_OP] = { "NO-OP", DIM },
+	[RESULT_RUNTIME_ERROR] = { "ERROR", RED },
+};
+
+static void
+add_status(struct progress *g, enum result_status s)
+{
+	const char *word = looks[s].word;
+
+	paint(g, looks[s].colour, word);
+	buf_pad(&g->line, ' ', 8 - strlen(word));
+}
+
+static void
+add_name(struct progress *g, const struct node *n)
+{
+	size_t from = g->line.len, width;
+
+	buf_addf(&g->line, "%s ", kind_name(n->kind));
+	text_add_safe(&g->line, short_id(n), false, NULL);
+	width = text_width(g->line.data + from);
+	buf_addc(&g->line, ' ');
+	buf_pad(&g->line, '.', width + 4 < NAME_COLUMN ? NAME_COLUMN - width : 4);
+}
+
+static void
+add_detail(struct progress *g, const char *text)
+{
+	if (!text || !*text)
+		return;
+	buf_adds(&g->line, "  ");
+	text_add_safe(&g->line, text, true, "  ");
+	buf_addc(&g->line, '\n');
+}
+
+static const char *
+below_root(const struct progress *g, const char *path)
+{
+	size_t n = g->o.root ? strlen(g->o.root) : 0;
+
+	return n && text_starts(path, g->o.root) && path[n] == '/' ? path + n + 1 : path;
+}
+
+static void
+say_ended(struct progress *g, const struct run_event *ev)
+{
+	const struct run_task *t = ev->task;
+	bool bad = !result_status_good(t->status);
+	int total = 0;
+
+	g->nended++;
+	if (g->o.quiet && !bad)
+		return;
+	for (size_t n = g->plan->ntasks; n; n /= 10)
+		total++;
+	add_time(g, ev->at_ms);
+	buf_addf(&g->line, "%*zu/%zu  ", total, g->nended, g->plan->ntasks);
+	add_status(g, t->status);
+	add_name(g, t->task->node);
+	if (ev->to == TASK_SKIPPED)
+		buf_adds(&g->line, " [skipped]");
+	else
+		buf_addf(&g->line, " [%.2fs]", (double)t->busy_ms / 1000);
+	if (t->attempts > 1)
+		buf_addf(&g->line, " try %u", t->attempts);
+	buf_addc(&g->line, '\n');
+	if (ev->to == TASK_SKIPPED) {
+		add_detail(g, t->why);
+	} else if (bad || t->status == RESULT_WARN) {
+		add_detail(g, t->message);
+		if (bad && t->why && t->class != CLASS_NONE)
+			add_detail(g, t->why);
+		if (ev->result && ev->result->compiled_path) {
+			buf_adds(&g->line, "  compiled code: ");
+			text_add_safe(&g->line, below_root(g, ev->result->compiled_path), false, NULL);
+			buf_addc(&g->line, '\n');
+		}
+	}
+	flush(g);
+}
+
+static void
+say_retry(struct progress *g, const struct run_event *ev)
+{
+	if (g->o.quiet)
+		return;
+	add_time(g, ev->at_ms);
+	paint(g, YELLOW, "RETRY   ");
+	add_name(g, ev->task->task->node);
+	buf_addc(&g->line, '\n');
+	add_detail(g, ev->text);
+	add_detail(g, ev->result ? ev->result->message : NULL);
+	flush(g);
+}
+
+static void
+say_log(struct progress *g, const struct run_event *ev)
+{
+	bool info = strcmp(ev->level, "info") == 0;
+
+	if (g->o.quiet && info)
+		return;
+	add_time(g, ev->at_ms);
+	if (!info)
+		paint(g, strcmp(ev->level, "error") == 0 ? RED : YELLOW,
+		    strcmp(ev->level, "error") == 0 ? "error: " : "warning: ");
+	text_add_safe(&g->line, ev->text, true, "          ");
+	buf_addc(&g->line, '\n');
+	flush(g);
+}
+
+/* ---- JSON lines ---- */
+
+static void
+json_text(struct progress *g, const char *key, const char *value)
+{
+	if (!value)
+		return;
+	buf_addf(&g->line, ", \"%s\": ", key);
+	text_add_json(&g->line, value);
+}
+
+static void
+json_open(struct progress *g, const char *event, int64_t at_ms)
+{
+	char iso[CLOCK_ISO_SIZE];
+
+	clock_iso(at_ms * 1000, iso);
+	buf_addf(&g->line, "{\"event\": \"%s\", \"at\": \"%s\"", event, iso);
+}
+
+static void
+json_close(struct progress *g)
+{
+	buf_adds(&g->line, "}\n");
+	flush(g);
+}
+
+static void
+json_task(struct progress *g, const struct run_event *ev)
+{
+	const struct run_task *t = ev->task;
+
+	json_open(g, "task", ev->at_ms);
+	json_text(g, "unique_id", t->task->node->id);
+	json_text(g, "resource_type", kind_name(t->task->node->kind));
+	json_text(g, "from", task_state_name(ev->from));
+	json_text(g, "to", task_state_name(ev->to));
+	buf_addf(&g->line, ", \"attempt\": %u", t->attempts);
+	if (ev->to == TASK_RUNNING)
+		buf_addf(&g->line, ", \"thread\": %u", t->thread + 1);
+	if (ev->to == TASK_DONE || ev->to == TASK_SKIPPED) {
+		json_text(g, "status", result_status_name(t->status));
+		buf_addf(&g->line, ", \"seconds\": %.3f", (double)t->busy_ms / 1000);
+	}
+	if (ev->result) {
+		json_text(g, "message", ev->result->message);
+		if (ev->result->class != CLASS_NONE)
+			json_text(g, "class", error_class_name(ev->result->class));
+		json_text(g, "code", ev->result->code);
+		if (ev->result->failures >= 0)
+			buf_addf(&g->line, ", \"failures\": %lld", ev->result->failures);
+		if (ev->result->rows >= 0)
+			buf_addf(&g->line, ", \"rows\": %lld", ev->result->rows);
+	}
+	json_text(g, "reason", ev->text);
+	json_close(g);
+}
+
+/* ---- events ---- */
+
+static int
+on_event(void *self, const struct run_event *ev, struct err *err)
+{
+	struct progress *g = self;
+
+	(void)err;
+	if (ev->kind == EVENT_LOG && g->o.format == PROGRESS_JSON) {
+		json_open(g, "log", ev->at_ms);
+		json_text(g, "level", ev->level);
+		json_text(g, "unique_id", ev->task ? ev->task->task->node->id : NULL);
+		json_text(g, "message", ev->text);
+		json_close(g);
+	} else if (ev->kind == EVENT_LOG) {
+		say_log(g, ev);
+	} else if (ev->kind == EVENT_TASK && g->o.format == PROGRESS_JSON) {
+		json_task(g, ev);
+	} else if (ev->kind == EVENT_TASK && (ev->to == TASK_DONE || ev->to == TASK_SKIPPED)) {
+		say_ended(g, ev);
+	} else if (ev->kind == EVENT_TASK && ev->to == TASK_BACKOFF) {
+		say_retry(g, ev);
+	}
+	return 0;
+}
+
+struct observer
+progress_observer(struct progress *g)
+{
+	return (struct observer){ .self = g, .event = on_event };
+}
+
+void
+progress_start(struct progress *g, const struct progress_head *h)
+{
+	if (g->o.format == PROGRESS_JSON) {
+		json_open(g, "start", clock_wall_ms());
+		json_text(g, "command", h->command);
+		json_text(g, "project", h->project);
+		json_text(g, "target", h->target);
+		json_text(g, "adapter", h->adapter);
+		json_text(g, "dbt", h->dbt_version);
+		buf_addf(&g->line, ", \"tasks\": %zu, \"threads\": %u", g->plan->ntasks, h->nthreads);
+		json_close(g);
+		return;
+	}
+	if (g->o.quiet)
+		return;
+	add_time(g, clock_wall_ms());
+	buf_addf(&g->line, "heddle " HEDDLE_VERSION ": %s of ", h->command);
+	text_add_safe(&g->line, h->project ? h->project : "?", false, NULL);
+	buf_addf(&g->line, ", %zu %s, %u %s, ", g->plan->ntasks, g->plan->ntasks == 1 ? "task" : "tasks",
+	    h->nthreads, h->nthreads == 1 ? "thread" : "threads");
+	text_add_safe(&g->line, h->adapter ? h->adapter : "?", false, NULL);
+	if (h->target) {
+		buf_adds(&g->line, " target ");
+		text_add_safe(&g->line, h->target, false, NULL);
+	}
+	if (h->dbt_version) {
+		buf_adds(&g->line, ", dbt ");
+		text_add_safe(&g->line, h->dbt_version, false, NULL);
+	}
+	buf_addc(&g->line, '\n');
+	flush(g);
+}
+
+void
+progress_hook(struct progress *g, const char *id, enum result_status status, const char *message)
+{
+	bool bad = !result_status_good(status);
+
+	if (g->o.format == PROGRESS_JSON) {
+		json_open(g, "hook", clock_wall_ms());
+		json_text(g, "unique_id", id);
+		json_text(g, "status", result_status_name(status));
+		json_text(g, "message", message);
+		json_close(g);
+		return;
+	}
+	if (g->o.quiet && !bad)
+		return;
+	add_time(g, clock_wall_ms());
+	buf_adds(&g->line, "hook  ");
+	add_status(g, status);
+	text_add_safe(&g->line, id, false, NULL);
+	buf_addc(&g->line, '\n');
+	if (bad)
+		add_detail(g, message);
+	flush(g);
+}
+
+/* ---- summary ---- */
+
+static void
+add_counts(struct progress *g, const struct progress_tail *t)
+{
+	static const struct { enum result_status s; const char *word; } order[] = {
+		{ RESULT_SUCCESS, "ok" }, { RESULT_PASS, "passed" }, { RESULT_NO_OP, "no-op" },
+		{ RESULT_WARN, "warned" }, { RESULT_PARTIAL, "partly done" }, { RESULT_FAIL, "failed" },
+		{ RESULT_ERROR, "errored" }, { RESULT_RUNTIME_ERROR, "errored at run time" },
+		{ RESULT_SKIPPED, "skipped" },
+	};
+	const char *sep = "";
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		size_t n = t->summary->count[order[i].s];
+		struct buf word = BUF_INIT;
+
+		if (!n)
+			continue;
+		buf_addf(&word, "%zu %s", n, order[i].word);
+		buf_adds(&g->line, sep);
+		paint(g, looks[order[i].s].colour, word.data);
+		buf_release(&word);
+		sep = ", ";
+	}
+	if (!*sep)
+		buf_adds(&g->line, "nothing ran");
+	if (t->summary->nretried)
+		buf_addf(&g->line, "; %zu needed a retry", t->summary->nretried);
+}
+
+static int
+by_time(const void *a, const void *b)
+{
+	const struct run_task *x = *(const struct run_task *const *)a;
+	const struct run_task *y = *(const struct run_task *const *)b;
+
+	if (x->busy_ms != y->busy_ms)
+		return x->busy_ms < y->busy_ms ? 1 : -1;
+	return (x->task->index > y->task->index) - (x->task->index < y->task->index);
+}
+
+static void
+add_slowest(struct progress *g, const struct progress_tail *t)
+{
+	const struct run_task **v = xcalloc(g->plan->ntasks, sizeof(*v));
+	size_t n = 0;
+
+	for (size_t i = 0; i < g->plan->ntasks; i++)
+		if (t->tasks[i].busy_ms > 0)
+			v[n++] = &t->tasks[i];
+	if (n > 1) {
+		qsort(v, n, sizeof(*v), by_time);
+		buf_adds(&g->line, "  slowest: ");
+		for (size_t i = 0; i < n && i < NSLOWEST; i++) {
+			buf_adds(&g->line, i ? ", " : "");
+			text_add_safe(&g->line, short_id(v[i]->task->node), false, NULL);
+			buf_addf(&g->line, " %.2fs", (double)v[i]->busy_ms / 1000);
+		}
+		buf_addc(&g->line, '\n');
+	}
+	free(v);
+}
+
+static void
+add_retried(struct progress *g, const struct progress_tail *t)
+{
+	for (size_t i = 0; i < g->plan->ntasks; i++) {
+		const struct run_task *r = &t->tasks[i];
+
+		if (r->attempts < 2)
+			continue;
+		buf_adds(&g->line, "  retried: ");
+		text_add_safe(&g->line, short_id(r->task->node), false, NULL);
+		buf_addf(&g->line, ", %u tries, ended %s\n", r->attempts, result_status_name(r->status));
+	}
+}
+
+/* Each failure with how many nodes it held back, a few of them by name. */
+static void
+add_causes(struct progress *g, const struct progress_tail *t)
+{
+	size_t *held = xcalloc(g->plan->ntasks, sizeof(*held));
+
+	for (size_t i = 0; i < g->plan->ntasks; i++)
+		if (t->tasks[i].state == TASK_SKIPPED && t->tasks[i].cause < g->plan->ntasks)
+			held[t->tasks[i].cause]++;
+	for (size_t i = 0; i < g->plan->ntasks; i++) {
+		const struct run_task *r = &t->tasks[i];
+		size_t shown = 0;
+
+		if (r->state != TASK_DONE || result_status_good(r->status))
+			continue;
+		buf_adds(&g->line, "  ");
+		add_status(g, r->status);
+		text_add_safe(&g->line, r->task->node->id, false, NULL);
+		for (size_t k = 0; held[i] && k < g->plan->ntasks && shown < NEXAMPLES; k++) {
+			if (t->tasks[k].state != TASK_SKIPPED || t->tasks[k].cause != i)
+				continue;
+			buf_adds(&g->line, shown++ ? ", " : ": held back ");
+			text_add_safe(&g->line, short_id(t->tasks[k].task->node), false, NULL);
+		}
+		if (held[i] > shown)
+			buf_addf(&g->line, " and %zu more", held[i] - shown);
+		buf_addc(&g->line, '\n');
+	}
+	free(held);
+}
+
+void
+progress_end(struct progress *g, const struct progress_tail *t)
+{
+	double wall = (double)t->summary->wall_ms / 1000;
+
+	if (g->o.format == PROGRESS_JSON) {
+		json_open(g, "end", clock_wall_ms());
+		buf_adds(&g->line, ", \"counts\": {");
+		for (int s = 0, first = 1; s < NRESULT_STATUSES; s++) {
+			if (!t->summary->count[s])
+				continue;
+			buf_addf(&g->line, "%s\"%s\": %zu", first ? "" : ", ",
+			    result_status_name((enum result_status)s), t->summary->count[s]);
+			first = 0;
+		}
+		buf_addf(&g->line, "}, \"retried\": %zu, \"seconds\": %.3f, \"lower_bound\": %.3f, "
+		    "\"total_seconds\": %.3f", t->summary->nretried, wall, t->lower_bound_s,
+		    (double)t->total_ms / 1000);
+		if (t->summary->signo)
+			buf_addf(&g->line, ", \"signal\": %d", t->summary->signo);
+		json_close(g);
+		return;
+	}
+	if (g->o.quiet)
+		return;
+	buf_addc(&g->line, '\n');
+	add_time(g, clock_wall_ms());
+	add_counts(g, t);
+	buf_addf(&g->line, "\n  nodes took %.2fs; at best %.2fs (critical path %.2fs, work %.2fs on %u %s);"
+	    " %.2fs in all\n", wall, t->lower_bound_s, t->critical_path_s, t->work_s, t->nthreads,
+	    t->nthreads == 1 ? "thread" : "threads", (double)t->total_ms / 1000);
+	add_slowest(g, t);
+	add_retried(g, t);
+	add_causes(g, t);
+	if (t->summary->signo)
+		buf_addf(&g->line, "  stopped by signal %d\n", t->summary->signo);
+	else if (t->summary->late)
+		buf_adds(&g->line, "  stopped by the time limit\n");
+	if (t->next) {
+		buf_adds(&g->line, "  next: ");
+		text_add_safe(&g->line, t->next, false, NULL);
+		buf_addc(&g->line, '\n');
+	}
+	flush(g);
+}

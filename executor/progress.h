@@ -1,0 +1,54 @@
+/* executor/progress.h -- what the user sees of a run: a line a node, failures in full when they
+ * happen, a summary at the end; or the same as JSON lines (docs/events.md). An observer of the
+ * scheduler; it writes to a file descriptor and knows no terminal.
+ * Texts from outside are made safe. Thread: main. */
+#ifndef HEDDLE_EXECUTOR_PROGRESS_H
+#define HEDDLE_EXECUTOR_PROGRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "executor/schedule.h"
+#include "graph/plan.h"
+
+enum progress_format { PROGRESS_TEXT, PROGRESS_JSON };
+
+struct progress_options {
+	int fd;                      /* where lines go */
+	enum progress_format format;
+	bool quiet;                  /* only what went wrong */
+	bool colour;
+	const char *root;            /* project folder: paths below it are shown without it */
+};
+
+struct progress;
+
+struct progress *progress_new(const struct plan *p, const struct progress_options *o);
+void progress_free(struct progress *g);
+struct observer progress_observer(struct progress *g);
+
+/* First line: "heddle: 28 tasks, 4 threads, duckdb, dbt 1.11.16". */
+struct progress_head {
+	const char *project, *target, *adapter, *dbt_version, *command;
+	unsigned nthreads;
+};
+void progress_start(struct progress *g, const struct progress_head *h);
+
+/* A hook's result; entry as in run_results.json, only what is shown. */
+void progress_hook(struct progress *g, const char *id, enum result_status status, const char *message);
+
+/* Counts, retried nodes, root causes, wall time beside the lower bound, the slowest five, next step.
+ * The lower bound is computed from the tasks' real seconds. */
+struct progress_tail {
+	const struct schedule_summary *summary;
+	const struct run_task *tasks;
+	unsigned nthreads;
+	double lower_bound_s;        /* max(critical path, work / threads) of this run */
+	double critical_path_s, work_s;
+	int64_t total_ms;            /* whole invocation, start-up included */
+	const char *next;            /* what to type next, or NULL */
+};
+void progress_end(struct progress *g, const struct progress_tail *t);
+
+#endif
