@@ -35,6 +35,10 @@ GRAPH = \
 	graph/kind.c
 
 EXECUTOR = \
+	executor/lock.c \
+	executor/progress.c \
+	executor/results.c \
+	executor/weights.c
 
 EXPORTERS = \
 
