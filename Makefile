@@ -84,6 +84,18 @@ $(B)/tests/cli/%:       $(B)/tests/cli/%.o $(filter-out $(B)/cli/main.o,$(call o
 check-libs:
 	@scripts/check_libs.sh $(PKGS)
 
+# The sample shop, built for real in build/demo, and its picture.
+VENV = .venv/bin/python
+demo:
+	sh scripts/setup.sh build $(PKGS)
+	$(MAKE) --no-print-directory all
+	sh scripts/demo.sh $(B)/$(PROG) $(VENV)
+
+test:
+	sh scripts/setup.sh test $(PKGS)
+	$(MAKE) --no-print-directory check HEDDLE_TEST_PYTHON=$(CURDIR)/$(VENV)
+export HEDDLE_TEST_PYTHON
+
 check: all $(TESTS:%.c=$(B)/%)
 	sh tests/check_layers.sh
 	sh tests/run.sh $(B) $(TESTS:%.c=%) -- $(SCRIPTS)
@@ -93,7 +105,7 @@ install: all
 
 clean: ; rm -rf build build-*
 
-.PHONY: all check check-libs install clean
+.PHONY: all check check-libs demo test install clean
 .SECONDARY:
 $(V).SILENT:
 -include $(patsubst %.c,$(B)/%.d,$(UTIL) $(GRAPH) $(EXECUTOR) $(EXPORTERS) $(CLI) $(TESTS))

@@ -1,7 +1,8 @@
 #!/bin/sh
 # run.sh BUILD_DIR TEST... -- SCRIPT... : runs unit tests, then whole-program scripts, each in its
 # own temporary folder and a cleaned environment; keeps a log only of what failed.
-# A script gets $HEDDLE (the program) and $ROOT (the source tree); exit 77 means skipped.
+# A script gets $HEDDLE (the program) and $ROOT (the source tree); exit 77 means skipped. Scripts in
+# Python need dbt: they run with $HEDDLE_TEST_PYTHON, whose environment has it, or are skipped.
 # The last line is `N passed, N failed[, N skipped]`.
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
 case $1 in /*) B=$1 ;; *) B=$ROOT/$1 ;; esac
@@ -20,7 +21,7 @@ run_one() { # run_one NAME COMMAND...
 		cd "$tmp" || exit 2
 		env -i PATH="$PATH" HOME="$tmp" TMPDIR="$tmp" LANG=C.UTF-8 ROOT="$ROOT" HEDDLE="$B/heddle" \
 			HEDDLE_TEST_PYTHON="${HEDDLE_TEST_PYTHON-}" CI="${CI-}" HEDDLE_SHARED="${HEDDLE_SHARED-}" \
-			UBSAN_OPTIONS=print_stacktrace=1 \
+			PYTHONDONTWRITEBYTECODE=1 UBSAN_OPTIONS=print_stacktrace=1 \
 			timeout "${TEST_TIMEOUT:-600}" "$@"
 	) >"$log" 2>&1
 	code=$?
@@ -46,7 +47,16 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do
 done
 [ $# -gt 0 ] && shift
 for script; do
-	run_one "$script" sh "$ROOT/$script"
+	case $script in
+	*.py)
+		if [ -z "${HEDDLE_TEST_PYTHON-}" ]; then
+			skipped=$((skipped + 1))
+			printf 'skip  %s: HEDDLE_TEST_PYTHON names no Python with dbt\n' "$script"
+		else
+			run_one "$script" "$HEDDLE_TEST_PYTHON" "$ROOT/$script"
+		fi ;;
+	*)  run_one "$script" sh "$ROOT/$script" ;;
+	esac
 done
 if [ $skipped -gt 0 ]; then
 	echo "$passed passed, $failed failed, $skipped skipped"
