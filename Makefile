@@ -50,6 +50,7 @@ CLI = \
 	cli/opts.c
 
 TESTS = \
+	tests/cli/test_opts.c \
 	tests/util/test_util.c
 
 # Whole-program tests, run after the unit tests by tests/run.sh.

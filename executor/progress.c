@@ -1,6 +1,7 @@
 #include "executor/progress.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,24 +14,27 @@
 #define NAME_COLUMN 60       /* dots fill names up to this width */
 #define NSLOWEST 5
 #define NEXAMPLES 3          /* skipped nodes named beside their root cause */
+#define NCAUSES 20           /* failures listed at the end; each was shown when it happened */
 
 enum colour { PLAIN, GREEN, YELLOW, RED, DIM };
 
 static const char *const colour_codes[] = { "", "\033[32m", "\033[33m", "\033[31m", "\033[2m" };
 
 struct progress {
-	const struct plan *plan;
-	struct progress_options o;
-	struct buf line;         /* reused */
+	const struct plan *plan;   /* NULL before progress_start() */
 	size_t nended;
+
+	pthread_mutex_t lock;      /* guards the next two and the order of lines */
+	struct progress_options o;
+	struct buf line;           /* under construction; empty between calls */
 };
 
 struct progress *
-progress_new(const struct plan *p, const struct progress_options *o)
+progress_new(const struct progress_options *o)
 {
 	struct progress *g = xcalloc(1, sizeof(*g));
 
-	g->plan = p;
+	pthread_mutex_init(&g->lock, NULL);
 	g->o = *o;
 	return g;
 }
@@ -41,6 +45,7 @@ progress_free(struct progress *g)
 	if (!g)
 		return;
 	buf_release(&g->line);
+	pthread_mutex_destroy(&g->lock);
 	free(g);
 }
 
@@ -200,17 +205,17 @@ say_retry(struct progress *g, const struct run_event *ev)
 }
 
 static void
-say_log(struct progress *g, const struct run_event *ev)
+say_log(struct progress *g, const char *level, const char *text)
 {
-	bool info = strcmp(ev->level, "info") == 0;
+	bool info = strcmp(level, "info") == 0;
 
 	if (g->o.quiet && info)
 		return;
-	add_time(g, ev->at_ms);
+	add_time(g, clock_wall_ms());
 	if (!info)
-		paint(g, strcmp(ev->level, "error") == 0 ? RED : YELLOW,
-		    strcmp(ev->level, "error") == 0 ? "error: " : "warning: ");
-	text_add_safe(&g->line, ev->text, true, "          ");
+		paint(g, strcmp(level, "error") == 0 ? RED : YELLOW,
+		    strcmp(level, "error") == 0 ? "error: " : "warning: ");
+	text_add_safe(&g->line, text, true, "          ");
 	buf_addc(&g->line, '\n');
 	flush(g);
 }
@@ -275,27 +280,38 @@ json_task(struct progress *g, const struct run_event *ev)
 
 /* ---- events ---- */
 
+void
+progress_log(struct progress *g, const char *id, const char *level, const char *text)
+{
+	pthread_mutex_lock(&g->lock);
+	if (g->o.format == PROGRESS_JSON) {
+		json_open(g, "log", clock_wall_ms());
+		json_text(g, "level", level);
+		json_text(g, "unique_id", id);
+		json_text(g, "message", text);
+		json_close(g);
+	} else {
+		say_log(g, level, text);
+	}
+	pthread_mutex_unlock(&g->lock);
+}
+
 static int
 on_event(void *self, const struct run_event *ev, struct err *err)
 {
 	struct progress *g = self;
 
 	(void)err;
-	if (ev->kind == EVENT_LOG && g->o.format == PROGRESS_JSON) {
-		json_open(g, "log", ev->at_ms);
-		json_text(g, "level", ev->level);
-		json_text(g, "unique_id", ev->task ? ev->task->task->node->id : NULL);
-		json_text(g, "message", ev->text);
-		json_close(g);
-	} else if (ev->kind == EVENT_LOG) {
-		say_log(g, ev);
-	} else if (ev->kind == EVENT_TASK && g->o.format == PROGRESS_JSON) {
+	if (ev->kind != EVENT_TASK)
+		return 0;
+	pthread_mutex_lock(&g->lock);
+	if (g->o.format == PROGRESS_JSON)
 		json_task(g, ev);
-	} else if (ev->kind == EVENT_TASK && (ev->to == TASK_DONE || ev->to == TASK_SKIPPED)) {
+	else if (ev->to == TASK_DONE || ev->to == TASK_SKIPPED)
 		say_ended(g, ev);
-	} else if (ev->kind == EVENT_TASK && ev->to == TASK_BACKOFF) {
+	else if (ev->to == TASK_BACKOFF)
 		say_retry(g, ev);
-	}
+	pthread_mutex_unlock(&g->lock);
 	return 0;
 }
 
@@ -305,9 +321,11 @@ progress_observer(struct progress *g)
 	return (struct observer){ .self = g, .event = on_event };
 }
 
-void
-progress_start(struct progress *g, const struct progress_head *h)
+static void
+start(struct progress *g, const struct progress_head *h)
 {
+	g->plan = h->plan;
+	g->o = h->options;
 	if (g->o.format == PROGRESS_JSON) {
 		json_open(g, "start", clock_wall_ms());
 		json_text(g, "command", h->command);
@@ -340,7 +358,15 @@ progress_start(struct progress *g, const struct progress_head *h)
 }
 
 void
-progress_hook(struct progress *g, const char *id, enum result_status status, const char *message)
+progress_start(struct progress *g, const struct progress_head *h)
+{
+	pthread_mutex_lock(&g->lock);
+	start(g, h);
+	pthread_mutex_unlock(&g->lock);
+}
+
+static void
+hook(struct progress *g, const char *id, enum result_status status, const char *message)
 {
 	bool bad = !result_status_good(status);
 
@@ -362,6 +388,14 @@ progress_hook(struct progress *g, const char *id, enum result_status status, con
 	if (bad)
 		add_detail(g, message);
 	flush(g);
+}
+
+void
+progress_hook(struct progress *g, const char *id, enum result_status status, const char *message)
+{
+	pthread_mutex_lock(&g->lock);
+	hook(g, id, status, message);
+	pthread_mutex_unlock(&g->lock);
 }
 
 /* ---- summary ---- */
@@ -447,6 +481,7 @@ static void
 add_causes(struct progress *g, const struct progress_tail *t)
 {
 	size_t *held = xcalloc(g->plan->ntasks, sizeof(*held));
+	size_t ncauses = 0;
 
 	for (size_t i = 0; i < g->plan->ntasks; i++)
 		if (t->tasks[i].state == TASK_SKIPPED && t->tasks[i].cause < g->plan->ntasks)
@@ -455,7 +490,7 @@ add_causes(struct progress *g, const struct progress_tail *t)
 		const struct run_task *r = &t->tasks[i];
 		size_t shown = 0;
 
-		if (r->state != TASK_DONE || result_status_good(r->status))
+		if (r->state != TASK_DONE || result_status_good(r->status) || ncauses++ >= NCAUSES)
 			continue;
 		buf_adds(&g->line, "  ");
 		add_status(g, r->status);
@@ -470,40 +505,42 @@ add_causes(struct progress *g, const struct progress_tail *t)
 			buf_addf(&g->line, " and %zu more", held[i] - shown);
 		buf_addc(&g->line, '\n');
 	}
+	if (ncauses > NCAUSES)
+		buf_addf(&g->line, "  and %zu more failures\n", ncauses - NCAUSES);
 	free(held);
 }
 
-void
-progress_end(struct progress *g, const struct progress_tail *t)
+static void
+json_end(struct progress *g, const struct progress_tail *t)
 {
-	double wall = (double)t->summary->wall_ms / 1000;
+	bool first = true;
 
-	if (g->o.format == PROGRESS_JSON) {
-		json_open(g, "end", clock_wall_ms());
-		buf_adds(&g->line, ", \"counts\": {");
-		for (int s = 0, first = 1; s < NRESULT_STATUSES; s++) {
-			if (!t->summary->count[s])
-				continue;
-			buf_addf(&g->line, "%s\"%s\": %zu", first ? "" : ", ",
-			    result_status_name((enum result_status)s), t->summary->count[s]);
-			first = 0;
-		}
-		buf_addf(&g->line, "}, \"retried\": %zu, \"seconds\": %.3f, \"lower_bound\": %.3f, "
-		    "\"total_seconds\": %.3f", t->summary->nretried, wall, t->lower_bound_s,
-		    (double)t->total_ms / 1000);
-		if (t->summary->signo)
-			buf_addf(&g->line, ", \"signal\": %d", t->summary->signo);
-		json_close(g);
-		return;
+	json_open(g, "end", clock_wall_ms());
+	buf_adds(&g->line, ", \"counts\": {");
+	for (int s = 0; s < NRESULT_STATUSES; s++) {
+		if (!t->summary->count[s])
+			continue;
+		buf_addf(&g->line, "%s\"%s\": %zu", first ? "" : ", ",
+		    result_status_name((enum result_status)s), t->summary->count[s]);
+		first = false;
 	}
-	if (g->o.quiet)
-		return;
+	buf_addf(&g->line, "}, \"retried\": %zu, \"seconds\": %.3f, \"lower_bound\": %.3f, "
+	    "\"total_seconds\": %.3f", t->summary->nretried, (double)t->summary->wall_ms / 1000,
+	    t->lower_bound_s, (double)t->total_ms / 1000);
+	if (t->summary->signo)
+		buf_addf(&g->line, ", \"signal\": %d", t->summary->signo);
+	json_close(g);
+}
+
+static void
+text_end(struct progress *g, const struct progress_tail *t)
+{
 	buf_addc(&g->line, '\n');
 	add_time(g, clock_wall_ms());
 	add_counts(g, t);
 	buf_addf(&g->line, "\n  nodes took %.2fs; at best %.2fs (critical path %.2fs, work %.2fs on %u %s);"
-	    " %.2fs in all\n", wall, t->lower_bound_s, t->critical_path_s, t->work_s, t->nthreads,
-	    t->nthreads == 1 ? "thread" : "threads", (double)t->total_ms / 1000);
+	    " %.2fs in all\n", (double)t->summary->wall_ms / 1000, t->lower_bound_s, t->critical_path_s,
+	    t->work_s, t->nthreads, t->nthreads == 1 ? "thread" : "threads", (double)t->total_ms / 1000);
 	add_slowest(g, t);
 	add_retried(g, t);
 	add_causes(g, t);
@@ -517,4 +554,15 @@ progress_end(struct progress *g, const struct progress_tail *t)
 		buf_addc(&g->line, '\n');
 	}
 	flush(g);
+}
+
+void
+progress_end(struct progress *g, const struct progress_tail *t)
+{
+	pthread_mutex_lock(&g->lock);
+	if (g->o.format == PROGRESS_JSON)
+		json_end(g, t);
+	else if (!g->o.quiet)
+		text_end(g, t);
+	pthread_mutex_unlock(&g->lock);
 }

@@ -1,7 +1,10 @@
 /* executor/progress.h -- what the user sees of a run: a line a node, failures in full when they
  * happen, a summary at the end; or the same as JSON lines (docs/events.md). An observer of the
  * scheduler; it writes to a file descriptor and knows no terminal.
- * Texts from outside are made safe. Thread: main. */
+ *
+ *   progress_new -> progress_log ... -> progress_start -> (observer) -> progress_end
+ *
+ * Texts from outside are made safe. Thread: main; progress_log() from any. */
 #ifndef HEDDLE_EXECUTOR_PROGRESS_H
 #define HEDDLE_EXECUTOR_PROGRESS_H
 
@@ -24,12 +27,18 @@ struct progress_options {
 
 struct progress;
 
-struct progress *progress_new(const struct plan *p, const struct progress_options *o);
+struct progress *progress_new(const struct progress_options *o);
 void progress_free(struct progress *g);
 struct observer progress_observer(struct progress *g);
 
-/* First line: "heddle: 28 tasks, 4 threads, duckdb, dbt 1.11.16". */
+/* A line from dbt: its warnings and errors, print() and log() of macros. id may be NULL. */
+void progress_log(struct progress *g, const char *id, const char *level, const char *text);
+
+/* The plan is known: options as dbt resolved them, and the first line
+ * ("heddle 0.1: build of shop, 28 tasks, 4 threads, duckdb target dev, dbt 1.11.16"). */
 struct progress_head {
+	const struct plan *plan;     /* outlives the progress */
+	struct progress_options options;
 	const char *project, *target, *adapter, *dbt_version, *command;
 	unsigned nthreads;
 };
