@@ -32,7 +32,12 @@ UTIL = \
 	util/xalloc.c
 
 GRAPH = \
-	graph/kind.c
+	graph/dag.c \
+	graph/graph.c \
+	graph/kind.c \
+	graph/manifest.c \
+	graph/scan.c \
+	graph/set.c
 
 EXECUTOR = \
 	executor/lock.c \
@@ -51,6 +56,7 @@ CLI = \
 
 TESTS = \
 	tests/cli/test_opts.c \
+	tests/graph/test_set.c \
 	tests/util/test_util.c
 
 # Whole-program tests, run after the unit tests by tests/run.sh.
