@@ -61,9 +61,11 @@ quietly() { # the output is shown only when the command fails
 	cat "$log" >&2
 	die "failed: $*"
 }
-want=$(echo $want) # blanks out
+# shellcheck disable=SC2086,SC2116
+want=$(echo $want) # extra blanks go
 if [ -n "$want" ]; then
 	echo "setup: installing $want"
+	# shellcheck disable=SC2086
 	case $manager in
 	apt)
 		quietly as_root apt-get -q update
@@ -75,11 +77,8 @@ if [ -n "$want" ]; then
 					/etc/postgresql-common/createcluster.conf
 			fi ;;
 		esac
-		# shellcheck disable=SC2086
 		quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends $want libc6-dev ;;
-	# shellcheck disable=SC2086
 	dnf)  quietly as_root dnf -qy install $want ;;
-	# shellcheck disable=SC2086
 	brew) quietly brew install -q $want ;;
 	*)    die "no apt-get, dnf or brew here; please install: $want" ;;
 	esac

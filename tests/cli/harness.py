@@ -2,8 +2,9 @@
 clean environment, run_results.json, a PostgreSQL of our own, and the report tests/run.sh counts.
 
 A test is a script: `cases(globals())` runs every function named case_*, in order; a case fails by
-an exception. PARITY_PROGRAM and such stay out of here: what a test needs it takes from the
-environment tests/run.sh gives ($HEDDLE, $ROOT, $HEDDLE_TEST_PYTHON).
+an exception, and says by returning text why it was left out. tests/run.sh gives $HEDDLE, $ROOT and
+$HEDDLE_TEST_PYTHON. With TEST_PROGRAM another program stands in heddle's place: with dbt there,
+what compares the two must find nothing.
 """
 import glob
 import json
@@ -22,7 +23,7 @@ HEDDLE = os.environ.get("HEDDLE") or os.path.join(ROOT, "build", "heddle")
 SHOP = os.path.join(ROOT, "samples", "shop")
 PYTHON = os.environ.get("HEDDLE_TEST_PYTHON") or sys.executable
 DBT = os.path.join(os.path.dirname(PYTHON), "dbt")
-SKIP = 77
+PROGRAM = os.environ.get("TEST_PROGRAM") or HEDDLE
 
 
 def clean_env(**more):
@@ -50,6 +51,12 @@ class Run:
             self.out += "\n(killed after %s s)" % timeout
         self.code = p.returncode
         self.seconds = time.monotonic() - started
+
+
+    def check(self, code):
+        assert self.code == code, "%s: exit code %s, not %s\n%s" % (" ".join(self.argv), self.code, code,
+                                                                    self.out[-4000:])
+        return self
 
 
 def start(argv, cwd, env=None, **kw):

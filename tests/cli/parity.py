@@ -3,8 +3,8 @@ exit code and the tables must be the same.
 
     HEDDLE_TEST_PYTHON=.venv/bin/python .venv/bin/python tests/cli/parity.py [CASE...]
 
-PARITY_PROGRAM names another program than heddle: with dbt itself every case must pass, and
-case_harness_notices shows that a difference would be seen.
+With TEST_PROGRAM=.venv/bin/dbt every case must pass, and case_harness_notices shows that a
+difference would be seen.
 """
 import copy
 import os
@@ -15,9 +15,7 @@ import sys
 import tempfile
 import threading
 
-from harness import (DBT, HEDDLE, PYTHON, SHOP, Postgres, Run, cases, clean_env, copy_project, edit, read_results, write)
-
-PROGRAM = os.environ.get("PARITY_PROGRAM") or HEDDLE
+from harness import DBT, PROGRAM, PYTHON, SHOP, Postgres, Run, cases, clean_env, copy_project, edit, read_results
 
 # What may differ between two runs of the same command in two folders.
 ARGS_OF_A_PLACE = {"log_path", "project_dir", "profiles_dir", "target_path", "invocation_command", "state",
