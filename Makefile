@@ -56,6 +56,9 @@ CLI = \
 
 TESTS = \
 	tests/cli/test_opts.c \
+	tests/graph/test_dag.c \
+	tests/graph/test_manifest.c \
+	tests/graph/test_scan.c \
 	tests/graph/test_set.c \
 	tests/util/test_util.c
 

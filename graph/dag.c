@@ -16,6 +16,7 @@ struct neighbours {
 
 struct dag {
 	size_t n, nedges;
+	bool loops;                  /* some vertex is its own parent */
 	struct neighbours side[2];   /* by enum dag_direction */
 };
 
@@ -43,6 +44,8 @@ dag_new(size_t nvertices, const struct dag_edge *edges, size_t nedges)
 
 	d->n = nvertices;
 	d->nedges = nedges;
+	for (size_t i = 0; i < nedges; i++)
+		d->loops |= edges[i].from == edges[i].to;
 	index_edges(&d->side[DAG_DOWN], nvertices, edges, nedges, false);
 	index_edges(&d->side[DAG_UP], nvertices, edges, nedges, true);
 	return d;
@@ -113,7 +116,7 @@ fill_igraph(igraph_t *ig, const struct dag *d)
 	return rc;
 }
 
-/* sorted[n]: any topological order. False when there is a cycle. */
+/* sorted[n]: any topological order. False when there is a cycle; igraph overlooks loops. */
 static bool
 topological(const struct dag *d, uint32_t *sorted)
 {
@@ -122,6 +125,8 @@ topological(const struct dag *d, uint32_t *sorted)
 	igraph_t ig;
 	bool ok;
 
+	if (d->loops)
+		return false;
 	quiet_igraph();
 	if (igraph_vector_int_init(&order, 0) != IGRAPH_SUCCESS)
 		xmalloc(SIZE_MAX);   /* out of memory ends the program, as everywhere */

@@ -23,6 +23,7 @@ struct drafts {
 	size_t n, cap;
 	struct node *aside;      /* disabled ones */
 	size_t naside, aside_cap;
+	bool lenient;            /* drop unknown parents: a newer dbt has kinds we do not know */
 };
 
 void drafts_add(struct drafts *d, const struct draft *draft);

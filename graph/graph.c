@@ -126,14 +126,14 @@ is_disabled(const struct graph *g, const char *id)
 
 /* last[p] == n->index + 1: p is a parent of n already. */
 static int
-find_parents(struct graph *g, struct node *n, const struct strs *ids, uint32_t *last,
-    struct err *err)
+find_parents(struct graph *g, struct node *n, const struct strs *ids, bool lenient,
+    uint32_t *last, struct err *err)
 {
 	n->parents = arena_alloc(&g->arena, (ids->n + 1) * sizeof(*n->parents));
 	for (size_t i = 0; i < ids->n; i++) {
 		struct node *p = map_get(&g->by_id, ids->v[i]);
 
-		if (!p && is_disabled(g, ids->v[i]))
+		if (!p && (lenient || is_disabled(g, ids->v[i])))
 			continue;
 		if (!p) {
 			err_set(err, "node '%s': unknown parent '%s'", n->id, ids->v[i]);
@@ -199,7 +199,8 @@ drafts_link(struct drafts *d, struct graph *g, bool with_macros, struct err *err
 	int rc = place(d, g, &sorted, err);
 
 	for (size_t i = 0; rc == 0 && i < d->n; i++) {
-		rc = find_parents(g, &g->nodes[i], &sorted[i]->parents, last, err);
+		rc = find_parents(g, &g->nodes[i], &sorted[i]->parents, d->lenient, last,
+		    err);
 		nedges += g->nodes[i].nparents;
 	}
 	if (rc < 0)

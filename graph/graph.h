@@ -140,7 +140,8 @@ struct graph {
 	struct strs paths;          /* with GRAPH_PATHS: files of the root project, unsorted, repeated */
 
 	int schema_version;         /* 12 for .../manifest/v12.json */
-	const char *project_name, *dbt_version, *adapter_type, *generated_at, *invocation_id;
+	const char *project_name;   /* NULL in v9 */
+	const char *dbt_version, *adapter_type, *generated_at, *invocation_id;
 };
 
 struct graph *graph_new(void);

@@ -298,11 +298,41 @@ read_kind(struct loader *l, struct draft *d, struct field *f)
 	return 0;
 }
 
+/* What Python's str.strip() takes off. */
 static bool
-is_blank(const char *s, size_t len)
+is_python_blank(unsigned c)
 {
-	for (size_t i = 0; i < len; i++)
-		if (!strchr(" \t\n\r\v\f\x1c\x1d\x1e\x1f", s[i]))
+	return (c >= 0x09 && c <= 0x0d) || (c >= 0x1c && c <= 0x20) || c == 0x85 || c == 0xa0 ||
+	    c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 ||
+	    c == 0x202f || c == 0x205f || c == 0x3000;
+}
+
+/* The character at p as written in a JSON string (checked before); *len: its bytes. */
+static unsigned
+written_char(const char *p, size_t *len)
+{
+	const unsigned char *u = (const unsigned char *)p;
+	char hex[5] = {0};
+
+	if (u[0] == '\\') {
+		*len = u[1] == 'u' ? 6 : 2;
+		if (u[1] != 'u')
+			return strchr("nrtf", u[1]) ? ' ' : 'x';
+		memcpy(hex, p + 2, 4);
+		return (unsigned)strtoul(hex, NULL, 16);
+	}
+	*len = u[0] < 0x80 ? 1 : u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : 4;
+	return *len == 1 ? u[0] : *len == 2 ? (u[0] & 0x1fu) << 6 | (u[1] & 0x3fu) :
+	    *len == 3 ? (u[0] & 0x0fu) << 12 | (u[1] & 0x3fu) << 6 | (u[2] & 0x3fu) : 'x';
+}
+
+static bool
+is_blank(const struct scan_text *written)
+{
+	size_t len;
+
+	for (size_t i = 0; i < written->len; i += len)
+		if (!is_python_blank(written_char(written->s + i, &len)))
 			return false;
 	return true;
 }
@@ -315,9 +345,9 @@ read_code(struct loader *l, struct draft *d, struct field *f)
 	(void)f;
 	if (is_null(l))
 		return scan_skip(&l->s);
-	if (scan_string(&l->s, &t) < 0)
+	if (scan_raw_string(&l->s, &t) < 0)
 		return -1;
-	d->node.blank = is_blank(t.s, t.len);
+	d->node.blank = is_blank(&t);
 	return 0;
 }
 
@@ -364,12 +394,39 @@ read_depends_on(struct loader *l, struct draft *d, struct field *f)
 	return more;
 }
 
+/* NaN and the Infinities become null: whoever parses this text later knows JSON only. */
+static const char *
+without_odd_numbers(struct loader *l, const struct scan_text *t)
+{
+	struct buf b = BUF_INIT;
+	bool quoted = false;
+	const char *kept;
+
+	for (size_t i = 0; i < t->len; i++) {
+		char c = t->s[i];
+
+		if (!quoted && (c == 'N' || c == 'I' || (c == '-' && t->s[i + 1] == 'I'))) {
+			buf_adds(&b, "null");
+			i += c == 'N' ? strlen("NaN") - 1 : strlen("Infinity") - (c == 'I');
+			continue;
+		}
+		if (c == '"')
+			quoted = !quoted;
+		else if (c == '\\')
+			buf_addc(&b, t->s[i++]);
+		buf_addc(&b, t->s[i]);
+	}
+	kept = arena_strndup(&l->g->arena, buf_str(&b), b.len);
+	buf_release(&b);
+	return kept;
+}
+
 static const char *
 keep_json(struct loader *l)
 {
 	struct scan_text t = scan_marked(&l->s);
 
-	return arena_strndup(&l->g->arena, t.s, t.len);
+	return l->s.odd ? without_odd_numbers(l, &t) : arena_strndup(&l->g->arena, t.s, t.len);
 }
 
 /* One object by its table. */
@@ -764,14 +821,21 @@ finish_macros(struct loader *l)
 	qsort(g->macros, g->nmacros, sizeof(*g->macros), macro_by_id);
 }
 
-/* "shop://models/_shop.yml" -> "models/_shop.yml" when it is the project's. */
+/* "shop://models/_shop.yml" -> "models/_shop.yml" */
 static const char *
-own_patch(const char *patch, const char *project)
+after_scheme(const char *patch)
 {
-	size_t n = strlen(project);
+	const char *at = strstr(patch, "://");
 
-	return patch && strncmp(patch, project, n) == 0 && strncmp(patch + n, "://", 3) == 0 ?
-	    patch + n + 3 : NULL;
+	return at ? at + 3 : patch;
+}
+
+/* Is it the root project? Manifests before v10 do not name it: then every package may be. */
+static bool
+is_root(const struct graph *g, const char *package, size_t len)
+{
+	return !g->project_name ||
+	    (strlen(g->project_name) == len && memcmp(g->project_name, package, len) == 0);
 }
 
 static void
@@ -779,17 +843,14 @@ finish_paths(struct loader *l)
 {
 	struct graph *g = l->g;
 
-	if (!g->project_name)
-		return;
 	g->paths.v = arena_alloc(&g->arena, (2 * l->nfiles + 1) * sizeof(*g->paths.v));
 	for (size_t i = 0; i < l->nfiles; i++) {
 		const struct file *f = &l->files[i];
-		const char *patch = own_patch(f->patch_path, g->project_name);
 
-		if (f->path && strcmp(f->package, g->project_name) == 0)
+		if (f->path && is_root(g, f->package, strlen(f->package)))
 			g->paths.v[g->paths.n++] = f->path;
-		if (patch)
-			g->paths.v[g->paths.n++] = patch;
+		if (f->patch_path && is_root(g, f->patch_path, strcspn(f->patch_path, ":")))
+			g->paths.v[g->paths.n++] = after_scheme(f->patch_path);
 	}
 }
 
@@ -812,6 +873,7 @@ finish(struct loader *l, char **warning, struct err *err)
 			buf_addf(&b, "; left out: %s", l->unknown_kind);
 		*warning = buf_detach(&b);
 	}
+	l->drafts.lenient = g->schema_version > NEWEST;
 	if (drafts_link(&l->drafts, g, l->fields & GRAPH_MACROS, err) < 0)
 		return err_prefix(err, "%s", l->s.name);
 	finish_macros(l);

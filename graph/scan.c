@@ -36,7 +36,7 @@ start(struct scan *s, const char *name, struct err *err)
 	s->name = name;
 	s->err = err;
 	s->fd = -1;
-	s->cap = BUFFER_BYTES;
+	s->cap = s->chunk = BUFFER_BYTES;
 	s->buf = s->p = s->end = xmalloc(s->cap + 1 + STEP);
 	memset(s->buf, 0, 1 + STEP);
 	s->frames = xcalloc(SCAN_DEPTH, sizeof(*s->frames));
@@ -225,12 +225,14 @@ read_some(struct scan *s, char *to, size_t n)
 static bool
 more(struct scan *s)
 {
+	size_t room;
 	ssize_t n;
 
 	if (s->eof || s->failed)
 		return false;
 	make_room(s);
-	n = read_some(s, s->end, s->cap - (size_t)(s->end - s->buf));
+	room = s->cap - (size_t)(s->end - s->buf);
+	n = read_some(s, s->end, room < s->chunk ? room : s->chunk);
 	if (n < 0) {
 		err_sys(s->err, "%s: cannot read", s->name);
 		s->failed = true;
@@ -317,6 +319,23 @@ hex4(const char *p)
 	return v;
 }
 
+/* s->p at the first half of a surrogate pair, the second must follow. */
+static int
+skip_pair(struct scan *s)
+{
+	bool whole = have(s, 12);
+	size_t n = (size_t)(s->end - s->p);
+
+	if ((n > 6 && s->p[6] != '\\') || (n > 7 && s->p[7] != 'u'))
+		return broken(s, s->p, "half of a surrogate pair");
+	if (!whole)
+		return broken(s, s->end, "the file ends inside a string");
+	if ((hex4(s->p + 8) & ~0x3ff) != 0xdc00)
+		return broken(s, s->p, "half of a surrogate pair");
+	s->p += 12;
+	return 0;
+}
+
 /* s->p at a backslash. */
 static int
 skip_escape(struct scan *s)
@@ -338,12 +357,8 @@ skip_escape(struct scan *s)
 		return broken(s, s->p, "a \\u without four hexadecimal digits");
 	if (unit >= 0xdc00 && unit <= 0xdfff)
 		return broken(s, s->p, "half of a surrogate pair");
-	if (unit >= 0xd800 && unit <= 0xdbff) {
-		if (!have(s, 12) || s->p[6] != '\\' || s->p[7] != 'u' ||
-		    (hex4(s->p + 8) & ~0x3ff) != 0xdc00)
-			return broken(s, s->p, "half of a surrogate pair");
-		s->p += 6;
-	}
+	if (unit >= 0xd800 && unit <= 0xdbff)
+		return skip_pair(s);
 	s->p += 6;
 	return 0;
 }
@@ -359,24 +374,23 @@ skip_utf8(struct scan *s)
 	u = (const unsigned char *)s->p;
 	n = u[0] >= 0xc2 && u[0] <= 0xdf ? 2 : (u[0] & 0xf0) == 0xe0 ? 3 :
 	    u[0] >= 0xf0 && u[0] <= 0xf4 ? 4 : 0;
+	for (size_t i = 1; i < n; i++)
+		if ((u[i] & 0xc0) != 0x80)
+			return broken(s, s->p + i == s->end ? s->end : s->p, "text that is not UTF-8");
 	if (!n || (u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xed && u[1] > 0x9f) ||
 	    (u[0] == 0xf0 && u[1] < 0x90) || (u[0] == 0xf4 && u[1] > 0x8f))
 		return broken(s, s->p, "text that is not UTF-8");
-	for (size_t i = 1; i < n; i++)
-		if ((u[i] & 0xc0) != 0x80)
-			return broken(s, s->p, "text that is not UTF-8");
 	s->p += n;
 	return 0;
 }
 
-/* s->p after the opening quote; afterwards after the closing one. 1 when there were escapes. */
+/* The rest of a string, from the first special byte on. 1 when there were escapes. */
 static int
-skip_string(struct scan *s)
+skip_special(struct scan *s)
 {
 	int escapes = 0;
 
-	for (;;) {
-		s->p = find_special(s->p);
+	for (;; s->p = find_special(s->p)) {
 		switch (*s->p) {
 		case '"':
 			s->p++;
@@ -400,6 +414,17 @@ skip_string(struct scan *s)
 				return -1;
 		}
 	}
+}
+
+/* s->p after the opening quote; afterwards after the closing one. 1 when there were escapes. */
+static inline int
+skip_string(struct scan *s)
+{
+	s->p = find_special(s->p);
+	if (*s->p != '"')
+		return skip_special(s);
+	s->p++;
+	return 0;
 }
 
 static void
@@ -456,9 +481,9 @@ decode(struct scan *s, const char *p, const char *end)
 	return 0;
 }
 
-/* The string at s->p (its quote): raw as written, text decoded. */
-static int
-read_string(struct scan *s, struct scan_text *raw, struct scan_text *text)
+/* The string at s->p (its quote), as written. 1 when it has escapes. */
+static inline int
+read_raw(struct scan *s, struct scan_text *raw)
 {
 	int escapes;
 
@@ -467,15 +492,20 @@ read_string(struct scan *s, struct scan_text *raw, struct scan_text *text)
 	raw->s = s->token + 1;
 	raw->len = (size_t)(s->p - s->token) - 2;
 	s->token = NULL;
-	if (escapes < 0)
-		return -1;
+	return escapes;
+}
+
+/* raw -> what it means; `escapes` is what read_raw() said. */
+static inline int
+cook(struct scan *s, const struct scan_text *raw, int escapes, struct scan_text *text)
+{
 	*text = *raw;
-	if (escapes) {
-		if (decode(s, raw->s, raw->s + raw->len) < 0)
-			return -1;
-		text->s = buf_str(&s->decoded);
-		text->len = s->decoded.len;
-	}
+	if (escapes <= 0)
+		return escapes;
+	if (decode(s, raw->s, raw->s + raw->len) < 0)
+		return -1;
+	text->s = buf_str(&s->decoded);
+	text->len = s->decoded.len;
 	return 0;
 }
 
@@ -489,89 +519,65 @@ digits(const char *p)
 	return p;
 }
 
-static bool
-is_number(const char *p, const char *end)
+/* The end of the number at p, or NULL. Something that is no part of it follows in the buffer. */
+static const char *
+number_end(const char *p)
 {
 	const char *q;
 
 	p += *p == '-';
 	q = digits(p);
 	if (q == p || (*p == '0' && q > p + 1))
-		return false;
+		return NULL;
 	if (*q == '.') {
 		p = q + 1;
 		q = digits(p);
 		if (q == p)
-			return false;
+			return NULL;
 	}
 	if (*q == 'e' || *q == 'E') {
 		p = q + 1 + (q[1] == '+' || q[1] == '-');
 		q = digits(p);
 		if (q == p)
-			return false;
+			return NULL;
 	}
-	return q == end;
+	return q;
 }
 
-/* The number or word at s->p becomes s->token .. s->p. */
-static void
-skip_bare(struct scan *s)
+static bool
+is_bare(char c)
 {
-	s->token = s->p;
-	for (;;) {
-		char c = *s->p;
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    c == '-' || c == '+' || c == '.';
+}
 
-		if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		    c == '-' || c == '+' || c == '.')
-			s->p++;
-		else if (c != '\0' || s->p != s->end || !more(s))
-			return;
+static bool
+text_is(const struct scan_text *t, const char *word)
+{
+	return strlen(word) == t->len && memcmp(t->s, word, t->len) == 0;
+}
+
+static enum scan_type
+bare_type(const struct scan_text *t)
+{
+	switch (t->len ? t->s[0] : '\0') {
+	case 'n': return text_is(t, "null") ? SCAN_NULL : SCAN_ERROR;
+	case 't': return text_is(t, "true") ? SCAN_TRUE : SCAN_ERROR;
+	case 'f': return text_is(t, "false") ? SCAN_FALSE : SCAN_ERROR;
+	default: return number_end(t->s) == t->s + t->len ? SCAN_NUMBER : SCAN_ERROR;
 	}
 }
 
 static bool
-bare_is(const struct scan *s, const char *word)
+is_odd_number(const struct scan_text *t)
 {
-	size_t len = (size_t)(s->p - s->token);
-
-	return strlen(word) == len && memcmp(s->token, word, len) == 0;
+	return text_is(t, "NaN") || text_is(t, "Infinity") || text_is(t, "-Infinity");
 }
 
-static int
-bare_type(const struct scan *s)
+/* Of the value that starts with c. */
+static inline enum scan_type
+type_of(char c)
 {
-	if (is_number(s->token, s->p) || bare_is(s, "NaN") || bare_is(s, "Infinity") ||
-	    bare_is(s, "-Infinity"))
-		return SCAN_NUMBER;
-	if (bare_is(s, "true"))
-		return SCAN_TRUE;
-	if (bare_is(s, "false"))
-		return SCAN_FALSE;
-	return bare_is(s, "null") ? SCAN_NULL : SCAN_ERROR;
-}
-
-static int
-read_bare(struct scan *s, struct scan_text *text)
-{
-	int type;
-
-	skip_bare(s);
-	type = bare_type(s);
-	*text = (struct scan_text){ s->token, (size_t)(s->p - s->token) };
-	if (type == SCAN_ERROR)
-		broken(s, s->eof && s->p == s->end ? s->end : s->token,
-		    text->len ? "neither a number nor true, false, null" : "expected a value");
-	s->token = NULL;
-	return type;
-}
-
-/* ---- values ---- */
-
-enum scan_type
-scan_peek(struct scan *s)
-{
-	char c = s->failed ? '\0' : next_char(s);
-
 	switch (c) {
 	case '"': return SCAN_STRING;
 	case '{': return SCAN_OBJECT;
@@ -584,9 +590,46 @@ scan_peek(struct scan *s)
 	case '5': case '6': case '7': case '8': case '9':
 		return SCAN_NUMBER;
 	default:
-		broken(s, s->p, "expected a value");
 		return SCAN_ERROR;
 	}
+}
+
+/* The number or word at s->p. */
+static enum scan_type
+read_bare(struct scan *s, struct scan_text *text)
+{
+	enum scan_type type;
+
+	s->token = s->p;
+	do
+		while (is_bare(*s->p))
+			s->p++;
+	while (s->p == s->end && more(s));
+	*text = (struct scan_text){ s->token, (size_t)(s->p - s->token) };
+	s->token = NULL;
+	type = bare_type(text);
+	if (type == SCAN_ERROR && is_odd_number(text)) {
+		s->odd = true;
+		return SCAN_NUMBER;
+	}
+	if (type == SCAN_ERROR && type_of(text->s[0]) == SCAN_ERROR)
+		broken(s, text->s, "expected a value");
+	else if (type == SCAN_ERROR)
+		broken(s, s->eof && s->p == s->end ? s->end : text->s,
+		    "neither a number nor true, false, null");
+	return type;
+}
+
+/* ---- values ---- */
+
+enum scan_type
+scan_peek(struct scan *s)
+{
+	enum scan_type type = s->failed ? SCAN_ERROR : type_of(next_char(s));
+
+	if (type == SCAN_ERROR)
+		broken(s, s->p, "expected a value");
+	return type;
 }
 
 int
@@ -668,14 +711,15 @@ scan_key(struct scan *s, struct scan_text *key)
 {
 	struct scan_frame *f = &s->frames[s->depth - 1];
 	struct scan_text raw;
-	int rc = element(s, f, '}');
+	int rc = element(s, f, '}'), escapes;
 
 	if (rc <= 0)
 		return rc;
 	if (next_char(s) != '"')
 		return broken(s, s->p, "expected a key in quotes");
 	f->key = NULL;
-	if (read_string(s, &raw, key) < 0)
+	escapes = read_raw(s, &raw);
+	if (cook(s, &raw, escapes, key) < 0)
 		return -1;
 	f->key = raw.s;
 	f->len = raw.len;
@@ -708,10 +752,20 @@ int
 scan_string(struct scan *s, struct scan_text *text)
 {
 	struct scan_text raw;
+	int escapes;
 
 	if (scan_peek(s) != SCAN_STRING)
 		return scan_expected(s, "a string");
-	return read_string(s, &raw, text);
+	escapes = read_raw(s, &raw);
+	return cook(s, &raw, escapes, text);
+}
+
+int
+scan_raw_string(struct scan *s, struct scan_text *text)
+{
+	if (scan_peek(s) != SCAN_STRING)
+		return scan_expected(s, "a string");
+	return read_raw(s, text) < 0 ? -1 : 0;
 }
 
 int
@@ -847,6 +901,7 @@ scan_mark(struct scan *s)
 	if (!s->failed)
 		next_char(s);
 	s->mark = s->p;
+	s->odd = false;
 }
 
 struct scan_text

@@ -44,12 +44,14 @@ struct scan {
 	int fd;                    /* -1: from memory */
 	const char *data;          /* what memory has left */
 	size_t left;
+	size_t chunk;              /* most bytes a refill reads; tests make it small */
 
 	char *buf, *p, *end;       /* *end is NUL; p <= end */
 	size_t cap;
 	uint64_t passed;           /* bytes of the input before buf */
 	char *token, *mark;        /* must stay in the buffer; NULL = nothing */
 	bool eof, failed;
+	bool odd;                  /* NaN or Infinity was met since scan_mark() */
 
 	struct scan_frame *frames; /* the objects and arrays entered */
 	size_t depth;
@@ -70,12 +72,14 @@ int scan_key(struct scan *s, struct scan_text *key);   /* 1 with a key, 0 at the
 int scan_item(struct scan *s);                         /* 1 before a value, 0 at the end, -1 */
 
 int scan_string(struct scan *s, struct scan_text *text);   /* decoded; a NUL inside is refused */
+int scan_raw_string(struct scan *s, struct scan_text *text);  /* as written, between the quotes */
 int scan_number(struct scan *s, struct scan_text *text);   /* as written */
 int scan_bool(struct scan *s, bool *value);
 int scan_skip(struct scan *s);                             /* the next value, whatever it is */
 int scan_end(struct scan *s);                              /* nothing but blanks may follow */
 
-/* The text of the values read or skipped between the two calls, as written. */
+/* The text of the values read or skipped between the two calls, as written; when s->odd it holds
+ * what other JSON readers refuse. */
 void scan_mark(struct scan *s);
 struct scan_text scan_marked(struct scan *s);
 
