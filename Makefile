@@ -40,6 +40,9 @@ GRAPH = \
 	graph/set.c
 
 EXECUTOR = \
+	executor/config.c \
+	executor/journal.c \
+	executor/journal_read.c \
 	executor/lock.c \
 	executor/progress.c \
 	executor/results.c \
@@ -56,6 +59,7 @@ CLI = \
 
 TESTS = \
 	tests/cli/test_opts.c \
+	tests/executor/test_config.c \
 	tests/graph/test_dag.c \
 	tests/graph/test_manifest.c \
 	tests/graph/test_scan.c \

@@ -302,6 +302,8 @@ on_event(void *self, const struct run_event *ev, struct err *err)
 	struct progress *g = self;
 
 	(void)err;
+	if (ev->kind == EVENT_LOG)
+		progress_log(g, NULL, ev->level, ev->text);
 	if (ev->kind != EVENT_TASK)
 		return 0;
 	pthread_mutex_lock(&g->lock);

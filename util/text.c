@@ -235,6 +235,11 @@ text_closest(const char *word, const char *const *words, size_t nwords)
 	for (size_t i = 0; i < nwords; i++) {
 		size_t d = distance(word, words[i]);
 
+		/* The beginning of a longer word is near, unless another is nearer. */
+		if (d >= best && !found && strlen(word) >= 3 && text_starts(words[i], word)) {
+			found = words[i];
+			continue;
+		}
 		if (d < best && d < strlen(words[i])) {
 			best = d;
 			found = words[i];

@@ -103,6 +103,7 @@ test_did_you_mean(void **state)
 	(void)state;
 	assert_string_equal(text_closest("biuld", words, 4), "build");
 	assert_string_equal(text_closest("snapshto", words, 4), "snapshot");
+	assert_string_equal(text_closest("snap", words, 4), "snapshot");
 	assert_null(text_closest("xyzzy", words, 4));
 }
 

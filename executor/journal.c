@@ -1,0 +1,238 @@
+#include "executor/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "util/buf.h"
+#include "util/clock.h"
+#include "util/fs.h"
+#include "util/text.h"
+#include "util/xalloc.h"
+
+struct journal {
+	char *path;
+	int fd;
+	struct buf line;             /* reused */
+
+	pthread_t syncer;
+	pthread_mutex_t lock;        /* guards dirty, stopping */
+	pthread_cond_t wake;
+	bool dirty, stopping;
+};
+
+/* ---- the thread that syncs ---- */
+
+/* Waits until something was written, lets more gather for a moment, then syncs all of it at once. */
+static void *
+sync_loop(void *self)
+{
+	struct journal *j = self;
+	const struct timespec gather = { .tv_nsec = JOURNAL_SYNC_MS * 1000000L };
+
+	pthread_mutex_lock(&j->lock);
+	for (;;) {
+		while (!j->dirty && !j->stopping)
+			pthread_cond_wait(&j->wake, &j->lock);
+		if (j->stopping)
+			break;
+		pthread_mutex_unlock(&j->lock);
+		nanosleep(&gather, NULL);
+		pthread_mutex_lock(&j->lock);
+		j->dirty = false;
+		pthread_mutex_unlock(&j->lock);
+		fdatasync(j->fd);
+		pthread_mutex_lock(&j->lock);
+	}
+	pthread_mutex_unlock(&j->lock);
+	return NULL;
+}
+
+/* ---- writing ---- */
+
+/* Appends the line as one write, so that what a crash cuts is at most its tail. */
+static int
+put_line(struct journal *j, struct err *err)
+{
+	size_t done = 0;
+
+	buf_adds(&j->line, "}\n");
+	while (done < j->line.len) {
+		ssize_t n = write(j->fd, j->line.data + done, j->line.len - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			err_sys(err, "%s: cannot write the journal", j->path);
+			return err_hint(err, "nothing new is started; free some room, then run `heddle retry`");
+		}
+		done += (size_t)n;
+	}
+	pthread_mutex_lock(&j->lock);
+	if (!j->dirty) {
+		j->dirty = true;
+		pthread_cond_signal(&j->wake);
+	}
+	pthread_mutex_unlock(&j->lock);
+	return 0;
+}
+
+static void
+add_text(struct journal *j, const char *key, const char *text)
+{
+	if (!text)
+		return;
+	buf_addf(&j->line, ", \"%s\": ", key);
+	text_add_json(&j->line, text);
+}
+
+/* JSON from dbt: masked, and kept on one line (it holds no raw newline, being JSON in one piece). */
+static void
+add_json(struct journal *j, const char *key, const char *json)
+{
+	size_t from;
+
+	buf_addf(&j->line, ", \"%s\": ", key);
+	from = j->line.len;
+	buf_adds(&j->line, json);
+	secrets_mask(&j->line, from);
+}
+
+static void
+open_line(struct journal *j, int64_t at_ms)
+{
+	buf_truncate(&j->line, 0);
+	buf_addf(&j->line, "{\"t\": %" PRId64, at_ms);
+}
+
+static int
+on_event(void *self, const struct run_event *ev, struct err *err)
+{
+	struct journal *j = self;
+	const struct run_task *t = ev->task;
+	bool attempt_ended = ev->from == TASK_RUNNING;
+
+	if (ev->kind != EVENT_TASK || ev->to == TASK_WAITING || ev->to == TASK_READY)
+		return 0;
+	open_line(j, ev->at_ms);
+	add_text(j, "id", t->task->node->id);
+	if (ev->to != TASK_SKIPPED)
+		buf_addf(&j->line, ", \"try\": %u", t->attempts);
+	add_text(j, "to", task_state_name(ev->to));
+	if (ev->to == TASK_DONE)
+		add_text(j, "status", result_status_name(t->status));
+	if (attempt_ended)
+		add_text(j, "class", error_class_name(t->class));
+	add_text(j, "why", t->why);
+	if (ev->to == TASK_DONE && t->entry)
+		add_json(j, "entry", t->entry);
+	return put_line(j, err);
+}
+
+struct observer
+journal_observer(struct journal *j)
+{
+	return (struct observer){ .self = j, .event = on_event };
+}
+
+int
+journal_hook(struct journal *j, const char *entry, bool at_start, struct err *err)
+{
+	open_line(j, clock_wall_ms());
+	add_json(j, "hook", entry);
+	add_text(j, "at", at_start ? "start" : "end");
+	return put_line(j, err);
+}
+
+int
+journal_end(struct journal *j, int exit_code, struct err *err)
+{
+	open_line(j, clock_wall_ms());
+	buf_addf(&j->line, ", \"end\": %d", exit_code);
+	if (put_line(j, err) < 0)
+		return -1;
+	return fdatasync(j->fd) < 0 ? err_sys(err, "%s: cannot sync the journal", j->path) : 0;
+}
+
+/* ---- life ---- */
+
+static int
+create(struct journal *j, const char *dir, int64_t now_ms, struct err *err)
+{
+	struct buf name = BUF_INIT;
+	time_t s = (time_t)(now_ms / 1000);
+	char stamp[32];
+	struct tm tm;
+
+	/* Names sort by time; the pid keeps two of one millisecond apart. */
+	gmtime_r(&s, &tm);
+	strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%S", &tm);
+	buf_addf(&name, "%s.%03d-%ld" JOURNAL_SUFFIX, stamp, (int)(now_ms % 1000), (long)getpid());
+	j->path = fs_join(dir, name.data);
+	buf_release(&name);
+	if (fs_mkdirs(dir, err) < 0)
+		return -1;
+	j->fd = open(j->path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
+	return j->fd < 0 ? err_sys(err, "%s: cannot make the journal", j->path) : 0;
+}
+
+struct journal *
+journal_new(const char *dir, const char *settings, struct err *err)
+{
+	struct journal *j = xcalloc(1, sizeof(*j));
+	int64_t now_ms = clock_wall_ms();
+
+	j->fd = -1;
+	pthread_mutex_init(&j->lock, NULL);
+	pthread_cond_init(&j->wake, NULL);
+	if (create(j, dir, now_ms, err) < 0)
+		goto fail;
+	buf_addf(&j->line, "{\"journal\": 1, \"started_ms\": %" PRId64, now_ms);
+	add_json(j, "settings", settings);
+	if (put_line(j, err) < 0)
+		goto fail;
+	if (pthread_create(&j->syncer, NULL, sync_loop, j) != 0) {
+		err_set(err, "%s: cannot start the thread that syncs it", j->path);
+		goto fail;
+	}
+	journal_prune(dir, JOURNAL_KEEP);
+	return j;
+fail:
+	if (j->fd >= 0)
+		close(j->fd);
+	pthread_mutex_destroy(&j->lock);
+	pthread_cond_destroy(&j->wake);
+	buf_release(&j->line);
+	free(j->path);
+	free(j);
+	return NULL;
+}
+
+void
+journal_free(struct journal *j)
+{
+	if (!j)
+		return;
+	pthread_mutex_lock(&j->lock);
+	j->stopping = true;
+	pthread_cond_signal(&j->wake);
+	pthread_mutex_unlock(&j->lock);
+	pthread_join(j->syncer, NULL);
+	pthread_mutex_destroy(&j->lock);
+	pthread_cond_destroy(&j->wake);
+	close(j->fd);
+	buf_release(&j->line);
+	free(j->path);
+	free(j);
+}
+
+const char *
+journal_path(const struct journal *j)
+{
+	return j->path;
+}
