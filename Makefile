@@ -33,10 +33,17 @@ UTIL = \
 
 GRAPH = \
 	graph/dag.c \
+	graph/glob.c \
 	graph/graph.c \
 	graph/kind.c \
 	graph/manifest.c \
 	graph/scan.c \
+	graph/selector.c \
+	graph/selector_eval.c \
+	graph/selector_methods.c \
+	graph/selector_methods_kind.c \
+	graph/selector_methods_name.c \
+	graph/selector_methods_path.c \
 	graph/set.c
 
 EXECUTOR = \
@@ -61,6 +68,7 @@ TESTS = \
 	tests/cli/test_opts.c \
 	tests/executor/test_config.c \
 	tests/graph/test_dag.c \
+	tests/graph/test_glob.c \
 	tests/graph/test_manifest.c \
 	tests/graph/test_scan.c \
 	tests/graph/test_set.c \

@@ -133,8 +133,10 @@ find_parents(struct graph *g, struct node *n, const struct strs *ids, bool lenie
 	for (size_t i = 0; i < ids->n; i++) {
 		struct node *p = map_get(&g->by_id, ids->v[i]);
 
-		if (!p && (lenient || is_disabled(g, ids->v[i])))
+		if (!p && (lenient || is_disabled(g, ids->v[i]))) {
+			n->parent_disabled = true;
 			continue;
+		}
 		if (!p) {
 			err_set(err, "node '%s': unknown parent '%s'", n->id, ids->v[i]);
 			return err_hint(err, "run `dbt parse` to write the manifest again");

@@ -112,6 +112,7 @@ struct node {
 
 	uint32_t *parents, *children;
 	size_t nparents, nchildren;
+	bool parent_disabled;       /* depends_on also names a disabled node, which is no vertex */
 
 	const char **json;          /* by enum node_json, or NULL; use node_json() */
 };

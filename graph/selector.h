@@ -112,14 +112,7 @@ struct selector *selector_difference(struct arena *a, const struct selector *fro
 const struct selector *selector_of_words(struct arena *a, const struct strs *select,
     const struct strs *exclude, enum selector_mode mode, struct err *err);
 
-/* What a tree needs to be answered; ask before the manifest is loaded. */
-struct selector_needs {
-	unsigned fields;         /* enum graph_fields, or'ed */
-	bool state_manifest;     /* DIR/manifest.json of --state */
-	bool state_results;      /* DIR/run_results.json */
-	bool state_sources;      /* DIR/sources.json and the current sources.json */
-};
-
-void selector_add_needs(const struct selector *s, struct selector_needs *needs);
+/* The groups of fields (enum graph_fields) a manifest must be loaded with to answer the tree. */
+unsigned selector_fields(const struct selector *s);
 
 #endif
