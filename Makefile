@@ -29,22 +29,33 @@ UTIL = \
 	util/map.c \
 	util/signals.c \
 	util/text.c \
-	util/xalloc.c
+	util/xalloc.c \
+	util/yscalar.c \
+	util/ytree.c
 
 GRAPH = \
+	graph/artifacts.c \
 	graph/dag.c \
 	graph/glob.c \
 	graph/graph.c \
+	graph/json.c \
 	graph/kind.c \
 	graph/manifest.c \
 	graph/scan.c \
 	graph/selector.c \
 	graph/selector_eval.c \
+	graph/selector_jinja.c \
 	graph/selector_methods.c \
 	graph/selector_methods_kind.c \
 	graph/selector_methods_name.c \
 	graph/selector_methods_path.c \
-	graph/set.c
+	graph/selector_yaml.c \
+	graph/set.c \
+	graph/state.c \
+	graph/state_contract.c \
+	graph/state_macros.c \
+	graph/state_note.c \
+	graph/state_parts.c
 
 EXECUTOR = \
 	executor/config.c \

@@ -47,7 +47,7 @@ int state_match_source_status(struct state *s, const struct graph *g, const char
  * of all calls so far, each once, in order of finding. Borrowed until the next call. */
 struct strs state_warnings(const struct state *s);
 
-/* The old graph, read now if need be; NULL with err. */
+/* The old graph with everything in it, read now if need be; NULL with err. */
 const struct graph *state_graph(struct state *s, struct err *err);
 
 #define STATE_PARTS(X) \
@@ -87,8 +87,8 @@ struct state_report {
 	size_t nchanges;
 };
 
-/* Compares one node of g with its old self and keeps every reason. MODIFIED is exactly what
- * `state:modified` selects, NEW is `state:new`. 0, or -1 with err (no old manifest). */
+/* Compares one node of g with its old self and keeps every reason. NEW is what `state:new` selects;
+ * of the others, MODIFIED is what `state:modified` selects. 0, or -1 with err (no old manifest). */
 int state_compare(struct state *s, const struct graph *g, const struct node *n,
     struct state_report *out, struct err *err);
 

@@ -1,5 +1,6 @@
 #include "util/clock.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,93 @@ clock_iso(int64_t wall_us, char out[CLOCK_ISO_SIZE])
 	gmtime_r(&s, &tm);
 	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
 	snprintf(out, CLOCK_ISO_SIZE, "%s.%06dZ", day, (int)(wall_us % 1000000));
+}
+
+/* n digits into *value; moves *s past them. */
+static bool
+take_digits(const char **s, size_t n, int *value)
+{
+	*value = 0;
+	for (size_t i = 0; i < n; i++, (*s)++) {
+		if (**s < '0' || **s > '9')
+			return false;
+		*value = *value * 10 + (**s - '0');
+	}
+	return true;
+}
+
+static bool
+take_char(const char **s, char c)
+{
+	if (**s != c)
+		return false;
+	(*s)++;
+	return true;
+}
+
+/* Microseconds after the seconds' point: any number of digits, the first six count. */
+static int
+take_fraction(const char **s)
+{
+	int us = 0;
+
+	for (int unit = 100000; **s >= '0' && **s <= '9'; (*s)++, unit /= 10)
+		us += (**s - '0') * unit;
+	return us;
+}
+
+/* Z, +02:00, -0530 or nothing, in seconds east; the text must end there. */
+static bool
+take_zone(const char *s, int *seconds)
+{
+	int hours, minutes = 0, sign = *s == '-' ? -1 : 1;
+
+	*seconds = 0;
+	if (*s == '\0' || strcmp(s, "Z") == 0)
+		return true;
+	if (*s != '-' && *s != '+')
+		return false;
+	s++;
+	if (!take_digits(&s, 2, &hours))
+		return false;
+	if (*s) {
+		take_char(&s, ':');
+		if (!take_digits(&s, 2, &minutes))
+			return false;
+	}
+	*seconds = sign * (hours * 60 + minutes) * 60;
+	return *s == '\0';
+}
+
+int64_t
+clock_parse_iso_us(const char *text)
+{
+	struct tm tm = {0};
+	const char *s = text;
+	int us = 0, zone = 0;
+
+	if (!take_digits(&s, 4, &tm.tm_year) || !take_char(&s, '-') || !take_digits(&s, 2, &tm.tm_mon) ||
+	    !take_char(&s, '-') || !take_digits(&s, 2, &tm.tm_mday))
+		return INT64_MIN;
+	if (*s) {
+		if (!take_char(&s, 'T') && !take_char(&s, ' '))
+			return INT64_MIN;
+		if (!take_digits(&s, 2, &tm.tm_hour) || !take_char(&s, ':') ||
+		    !take_digits(&s, 2, &tm.tm_min))
+			return INT64_MIN;
+		if (take_char(&s, ':') && !take_digits(&s, 2, &tm.tm_sec))
+			return INT64_MIN;
+		if (take_char(&s, '.') || take_char(&s, ','))
+			us = take_fraction(&s);
+		if (!take_zone(s, &zone))
+			return INT64_MIN;
+	}
+	if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 24 ||
+	    tm.tm_min > 59 || tm.tm_sec > 60)
+		return INT64_MIN;
+	tm.tm_year -= 1900;
+	tm.tm_mon--;
+	return ((int64_t)timegm(&tm) - zone) * 1000000 + us;
 }
 
 void

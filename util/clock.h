@@ -13,6 +13,11 @@ int64_t clock_wall_us(void);
 /* "2026-01-31T09:30:00.123456Z" (UTC), as dbt writes times. out holds at least CLOCK_ISO_SIZE bytes. */
 #define CLOCK_ISO_SIZE 40
 void clock_iso(int64_t wall_us, char out[CLOCK_ISO_SIZE]);
+
+/* "2026-01-31T09:30:00.5+02:00", "2026-01-31 09:30:00Z", "2026-01-31" -> microseconds since the
+ * epoch; without a zone it is UTC. INT64_MIN when it is not such a time. */
+int64_t clock_parse_iso_us(const char *text);
+
 /* "09:30:00" local time. out holds at least 9 bytes. */
 void clock_hms(int64_t wall_ms, char out[9]);
 
