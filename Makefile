@@ -25,6 +25,7 @@ UTIL = \
 	util/clock.c \
 	util/err.c \
 	util/fs.c \
+	util/heap.c \
 	util/log.c \
 	util/map.c \
 	util/signals.c \
@@ -38,9 +39,13 @@ GRAPH = \
 	graph/dag.c \
 	graph/glob.c \
 	graph/graph.c \
+	graph/hold.c \
 	graph/json.c \
 	graph/kind.c \
 	graph/manifest.c \
+	graph/plan.c \
+	graph/plan_time.c \
+	graph/ready.c \
 	graph/scan.c \
 	graph/selector.c \
 	graph/selector_eval.c \
@@ -62,8 +67,14 @@ EXECUTOR = \
 	executor/journal.c \
 	executor/journal_read.c \
 	executor/lock.c \
+	executor/pool.c \
 	executor/progress.c \
+	executor/result.c \
 	executor/results.c \
+	executor/retry.c \
+	executor/runner_dry.c \
+	executor/schedule.c \
+	executor/task.c \
 	executor/weights.c
 
 EXPORTERS = \
@@ -78,9 +89,14 @@ CLI = \
 TESTS = \
 	tests/cli/test_opts.c \
 	tests/executor/test_config.c \
+	tests/executor/test_pool.c \
+	tests/executor/test_retry.c \
+	tests/executor/test_schedule.c \
+	tests/executor/test_task.c \
 	tests/graph/test_dag.c \
 	tests/graph/test_glob.c \
 	tests/graph/test_manifest.c \
+	tests/graph/test_plan.c \
 	tests/graph/test_scan.c \
 	tests/graph/test_set.c \
 	tests/util/test_util.c
@@ -93,7 +109,7 @@ U   = $(B)/libutil.a
 G   = $(B)/libgraph.a
 X   = $(B)/libexecutor.a
 E   = $(B)/libexporters.a
-link = $(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(1) $(LIBS)
+link = $(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(1) $(LIBS)
 CMOCKA = $(shell pkg-config --libs cmocka)
 
 all: check-libs $(B)/$(PROG)
@@ -112,6 +128,12 @@ $(B)/tests/graph/%:     $(B)/tests/graph/%.o $(G) $(U)          ; $(call link,$(
 $(B)/tests/executor/%:  $(B)/tests/executor/%.o $(X) $(G) $(U)  ; $(call link,$(CMOCKA))
 $(B)/tests/exporters/%: $(B)/tests/exporters/%.o $(E) $(G) $(U) ; $(call link,$(CMOCKA))
 $(B)/tests/cli/%:       $(B)/tests/cli/%.o $(filter-out $(B)/cli/main.o,$(call obj,$(CLI))) $(E) $(X) $(G) $(U) ; $(call link,$(CMOCKA))
+
+# Helpers that several tests share.
+$(B)/tests/graph/test_plan: $(B)/tests/tiny.o
+$(B)/tests/executor/test_pool: $(addprefix $(B)/tests/,tiny.o executor/fake_runner.o)
+$(B)/tests/executor/test_retry: $(B)/tests/tiny.o
+$(B)/tests/executor/test_schedule: $(addprefix $(B)/tests/,tiny.o executor/fake_runner.o executor/sim_pool.o)
 
 # Every missing library by name, with the package that has it.
 check-libs:

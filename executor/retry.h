@@ -15,15 +15,22 @@ struct retry_verdict {
 };
 
 /*
- * faults:  attempts so far that count, this one included.
+ * faults:  attempts so far that count, this one included. A blameless result is tried again at once
+ *          whatever their number.
  * appends: running the node again may write the same rows twice (retry_node_appends()).
  * random:  0..1, for the jitter.
  */
 struct retry_verdict retry_decide(const struct task_policy *p, unsigned faults, bool appends,
     const struct result *r, double random);
 
-/* True for a node whose second run may duplicate rows: incremental with strategy `append`, or
- * without unique_key (DESIGN: outcome unknown). Reads config; needs GRAPH_CONFIG. */
-bool retry_node_appends(const struct node *n);
+/*
+ * True for a node whose second run may duplicate rows: an incremental model with the strategy
+ * `append`, or without unique_key, unless its strategy replaces what it writes (`microbatch`,
+ * `insert_overwrite`, `replace_where`). With unique_key and no strategy it is the adapter's default
+ * that counts: dbt's own is `append`, so only adapters known to use the key are trusted.
+ * adapter: "postgres", or NULL when unknown. Reads config: without GRAPH_CONFIG every incremental
+ * model counts.
+ */
+bool retry_node_appends(const struct node *n, const char *adapter);
 
 #endif

@@ -1,8 +1,11 @@
 /* executor/runner.h -- how a task runs. The scheduler knows this interface and nothing behind it.
  *
  * run() blocks on pool thread `job->thread` (0..n-1; the same thread all along) until the attempt
- * has ended and fills *result. cancel() may come from any thread while run() of that job is under
- * way; it asks, run() answers. Jobs carry copies: a runner never sees graph, plan or journal.
+ * has ended and fills *result (it comes as RESULT_INIT). cancel() may come from any thread; it asks
+ * and returns at once, run() answers. It is repeated every second until run() has answered, so one
+ * that comes a moment before run() began or after it ended can be ignored. A runner has the means
+ * to end what does not listen (a signal to a process group) and uses them within a bounded time.
+ * Jobs carry copies: a runner never sees graph, plan or journal.
  * Owner: result strings are new, result_release() frees them.
  */
 #ifndef HEDDLE_EXECUTOR_RUNNER_H

@@ -14,14 +14,14 @@
 #include "executor/runner.h"
 #include "executor/task.h"
 #include "graph/plan.h"
+#include "graph/ready.h"     /* enum schedule_order */
 #include "util/err.h"
-
-enum schedule_order { ORDER_PATH, ORDER_FIFO };
 
 /* What observers are told. */
 enum event_kind {
 	EVENT_TASK,       /* a task changed state; see struct run_task */
-	EVENT_LOG,        /* a line from the runner (dbt's warnings, macros' log()) */
+	EVENT_LOG,        /* a line from the runner (dbt's warnings, macros' log()), or the
+	                   * scheduler's own: why it stops, what it cancels */
 	EVENT_TICK,       /* time passed; for boards. Only when tick_ms is set */
 };
 
@@ -37,23 +37,40 @@ struct run_event {
 
 struct observer {
 	void *self;
-	/* 0, or -1 with err: then nothing new is started and schedule_run() fails in the end. */
+	/* 0, or -1 with err: then nothing new is started and schedule_run() fails in the end. An
+	 * attempt is dispatched after all observers were told of its start, and its end is acted
+	 * on after they were told of that. */
 	int (*event)(void *self, const struct run_event *ev, struct err *err);
 };
+
+/* Tasks whose policy.pool has this name: at most so many at once, besides the threads. */
+struct schedule_slots {
+	const char *pool;
+	unsigned slots;                 /* 0 counts as 1 */
+};
+
+#define SCHEDULE_GRACE_MS 5000
 
 struct schedule_options {
 	const struct runner *runner;
 	unsigned nthreads;              /* >= 1 */
 	bool fail_fast;                 /* after a final failure: start nothing, cancel what runs */
 	enum schedule_order order;
-	int64_t grace_ms;               /* after a cancel, how long a task may take to end */
+	/* How long a cancelled attempt may take to end; 0 = SCHEDULE_GRACE_MS. After a signal the run
+	 * is over then whatever still runs; else an attempt that has not answered after four times as
+	 * long is given up, with its thread. The runner's own means should be quicker. */
+	int64_t grace_ms;
 	int64_t stop_at_ms;             /* wall clock; nothing starts past it; 0 = never */
 	int64_t tick_ms;                /* 0 = no EVENT_TICK */
 	uint64_t seed;                  /* of the jitter */
 	int signal_fd;                  /* signals_fd() or -1 */
+	bool interactive;               /* the first SIGINT lets running tasks end; else it cancels */
+	const struct schedule_slots *slots;
+	size_t nslots;
 	const struct observer *observers;
 	size_t nobservers;
-	/* Tasks that need not run: their status is already known (resume). By task index, or NULL. */
+	/* Tasks that need not run: their status is already known (resume). By task index, or NULL.
+	 * They are told as WAITING -> DONE without an attempt. */
 	const enum result_status *done; /* RESULT_SKIPPED means: run it */
 };
 
@@ -67,9 +84,13 @@ struct schedule_summary {
 
 struct schedule;
 
-/* Runs the plan to its end. 0 when every task has a final state (also failed or skipped ones),
- * -1 with err when the machinery failed; the summary and tasks hold what happened either way. */
+/* The plan, the options' arrays and the runner outlive it. */
 struct schedule *schedule_new(const struct plan *p, const struct schedule_options *o);
+
+/* Runs the plan to its end, once. 0 when every task has a final state (also failed or skipped
+ * ones), -1 with err when the machinery failed; the summary and tasks hold what happened either
+ * way. A thread whose attempt was given up still holds its job: the runner must outlive it, so the
+ * caller ends the process soon. */
 int schedule_run(struct schedule *s, struct schedule_summary *out, struct err *err);
 const struct run_task *schedule_tasks(const struct schedule *s, size_t *n);   /* by task index */
 void schedule_free(struct schedule *s);

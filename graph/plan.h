@@ -6,9 +6,10 @@
  * task/build.py):
  *  - a selected node waits for each selected ancestor, also through unselected ones;
  *  - `build` only: a test holds back every node (not a test) of which all the test's parents are
- *    ancestors;
- *  - a unit test takes over the incoming order of its model and precedes it; for an ephemeral
- *    model it precedes that model's children;
+ *    ancestors (graph/hold.h);
+ *  - `build` only: a unit test takes over the incoming order of its model and precedes it; for an
+ *    ephemeral model it precedes that model's children; one whose model is not selected is no
+ *    task (so it is in dbt 1.11: `dbt build --select test_type:unit` has nothing to do);
  *  - ephemeral models are no tasks, order passes through them.
  * Edges are kept without the redundant ones (a -> c when a -> b -> c).
  *
@@ -24,6 +25,7 @@
 
 #include "graph/graph.h"
 #include "graph/set.h"
+#include "util/buf.h"
 #include "util/err.h"
 
 /* Which dbt command the plan is for: it decides which kinds become tasks, test edges, and which
@@ -48,7 +50,7 @@ struct task_policy {
 struct task {
 	const struct node *node;
 	size_t index;             /* position in plan->tasks: order of unique ids */
-	size_t *parents, *children;   /* indexes, sorted */
+	const size_t *parents, *children;   /* indexes, sorted */
 	size_t nparents, nchildren;
 	size_t wave;              /* 0 = nothing before it; else 1 + the largest of its parents */
 	bool gate;                /* a test or unit test that holds something back */
@@ -59,6 +61,8 @@ struct task {
 	const char *last_status;  /* of an earlier run, or NULL; borrowed */
 };
 
+#define PLAN_NO_TASK ((size_t)-1)
+
 struct plan {
 	struct arena arena;
 	const struct graph *graph;
@@ -66,12 +70,13 @@ struct plan {
 	struct task *tasks;
 	size_t ntasks;
 	size_t nwaves;
+	size_t *task_of;          /* node->index -> index in tasks, or PLAN_NO_TASK */
 	double critical_path;     /* seconds; after plan_weigh() */
 	double work;              /* sum of seconds; after plan_weigh() */
 };
 
 /* selected: nodes of the selection, of any kind; those the command does not run are dropped.
- * 0, or -1 with err. */
+ * NULL with err when the graph has a cycle. The tasks weigh one second each until told otherwise. */
 struct plan *plan_new(const struct graph *g, const struct set *selected, enum plan_command command,
     struct err *err);
 void plan_free(struct plan *p);
@@ -82,7 +87,11 @@ void plan_weigh(struct plan *p);
 /* The task of a node, or NULL when the plan has none for it. */
 const struct task *plan_find(const struct plan *p, const struct node *n);
 
-/* Seconds a run with n threads would take, by list scheduling in path order. */
+/* Appends dbt's selector for this node alone: "fqn:shop.marts.orders", "source:shop.raw.orders". */
+void plan_add_selector(struct buf *b, const struct node *n);
+
+/* Seconds a run with n threads would take: the scheduler's own order (graph/ready.h), without
+ * retries and pools. */
 double plan_makespan(const struct plan *p, unsigned nthreads);
 
 #endif

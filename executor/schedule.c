@@ -1,0 +1,837 @@
+#include "executor/schedule.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "executor/pool.h"
+#include "executor/retry.h"
+#include "util/buf.h"
+#include "util/heap.h"
+#include "util/signals.h"
+#include "util/xalloc.h"
+
+#define NEVER INT64_MAX
+#define ASK_AGAIN_MS 1000     /* a cancel is repeated so often */
+#define GIVE_UP_AFTER 4       /* times grace_ms; a signal does not wait so long */
+#define ALONE_AFTER 2         /* a node lost so often runs alone */
+
+enum stop {
+	GOING,
+	FINISHING,            /* start nothing more */
+	CANCELLING,           /* and end what runs */
+};
+
+/* What runs on a pool thread. */
+struct attempt {
+	size_t task;
+	bool busy;
+	int64_t due_ms;       /* when to cancel it, or to ask again */
+	int64_t asked_ms;     /* first cancel, or 0 */
+	char *asked_why;      /* owned */
+	enum error_class asked_class;
+};
+
+struct slots {
+	const char *pool;
+	unsigned slots, used;
+	struct heap parked;   /* ready tasks that wait for a slot */
+};
+
+struct schedule {
+	const struct plan *plan;
+	struct schedule_options o;
+	struct run_task *tasks;
+	size_t nended, nrunning;
+	struct ready ready;
+	struct heap alone;    /* ready tasks that start only when nothing runs */
+	bool alone_runs;
+	struct heap backoff;  /* by due_ms */
+	struct slots *slots;
+	struct attempt *attempts;     /* by thread */
+	unsigned *idle, nidle;        /* free threads; the last freed is taken first */
+	unsigned nthreads_left;       /* not given up */
+	struct pool *pool;
+	uint64_t random;
+
+	enum stop stop;
+	char *stop_why;       /* owned */
+	int64_t force_ms;     /* what still runs then is given up */
+	int64_t tick_ms;      /* next EVENT_TICK */
+	int signo;
+	bool late;
+	bool broken;          /* an observer or the machinery failed; see err */
+	struct err err;
+};
+
+/* ---- telling ---- */
+
+static void
+tell(struct schedule *s, struct run_event *ev)
+{
+	ev->at_ms = pool_wall_ms(s->pool);
+	for (size_t i = 0; i < s->o.nobservers; i++) {
+		const struct observer *o = &s->o.observers[i];
+		struct err err = ERR_INIT;
+
+		if (o->event(o->self, ev, &err) < 0 && !s->broken) {
+			s->broken = true;
+			s->err = err;
+			continue;
+		}
+		err_release(&err);
+	}
+}
+
+static void
+tell_line(struct schedule *s, const struct run_task *t, const char *level, const char *text)
+{
+	struct run_event ev = { .kind = EVENT_LOG, .task = t, .level = level, .text = text };
+
+	tell(s, &ev);
+}
+
+/*
+ * The one place where a task changes state. The reason is a sentence; it stays with the task when
+ * the step ends something. result: of the attempt that ended by this step, or NULL.
+ */
+static void task_move(struct schedule *s, struct run_task *t, enum task_state to,
+    const struct result *result, const char *fmt, ...) BUF_PRINTF(5, 6);
+
+static void
+task_move(struct schedule *s, struct run_task *t, enum task_state to, const struct result *result,
+    const char *fmt, ...)
+{
+	struct run_event ev = { .kind = EVENT_TASK, .task = t, .from = t->state, .to = to,
+		.result = result };
+	struct buf text = BUF_INIT;
+	va_list ap;
+
+	assert(task_step_legal(t->state, to));
+	va_start(ap, fmt);
+	buf_vaddf(&text, fmt, ap);
+	va_end(ap);
+	free(t->why);
+	t->why = buf_detach(&text);
+	t->state = to;
+	if (to == TASK_DONE || to == TASK_SKIPPED) {
+		s->nended++;
+		ready_ended(&s->ready, t->task->index);
+	}
+	ev.text = t->why;
+	tell(s, &ev);
+}
+
+/* ---- what becomes ready ---- */
+
+static struct slots *
+slots_of(struct schedule *s, const struct run_task *t)
+{
+	for (size_t i = 0; t->task->policy.pool && i < s->o.nslots; i++)
+		if (strcmp(s->slots[i].pool, t->task->policy.pool) == 0)
+			return &s->slots[i];
+	return NULL;
+}
+
+static void
+make_ready(struct schedule *s, struct run_task *t, const char *why)
+{
+	task_move(s, t, TASK_READY, NULL, "%s", why);
+	if (t->lost >= ALONE_AFTER)
+		heap_push(&s->alone, t->task->index);
+	else
+		ready_add(&s->ready, t->task->index);
+}
+
+static void
+skip(struct schedule *s, struct run_task *t, size_t cause, const char *why)
+{
+	t->status = RESULT_SKIPPED;
+	t->cause = cause;
+	task_move(s, t, TASK_SKIPPED, NULL, "%s", why);
+}
+
+/* Everything after a task that did not end well, naming it as the root cause. */
+static void
+skip_what_follows(struct schedule *s, const struct run_task *root)
+{
+	struct buf why = BUF_INIT;
+	size_t *stack = NULL, n = 0, cap = 0, at = root->task->index;
+
+	buf_addf(&why, "'%s' ended with %s", root->task->node->id, result_status_name(root->status));
+	for (;;) {
+		const struct task *t = &s->plan->tasks[at];
+
+		for (size_t i = 0; i < t->nchildren; i++) {
+			struct run_task *child = &s->tasks[t->children[i]];
+
+			if (child->state != TASK_WAITING)
+				continue;
+			skip(s, child, root->task->index, why.data);
+			stack = xgrow(stack, n, &cap, sizeof(*stack));
+			stack[n++] = t->children[i];
+		}
+		if (n == 0)
+			break;
+		at = stack[--n];
+	}
+	free(stack);
+	buf_release(&why);
+}
+
+/* A task has its final status: what waited for it may go on, or never runs. */
+static void
+release_children(struct schedule *s, const struct run_task *t)
+{
+	if (plan_blocks(s->plan->command, t->status)) {
+		skip_what_follows(s, t);
+		return;
+	}
+	for (size_t i = 0; i < t->task->nchildren; i++) {
+		struct run_task *child = &s->tasks[t->task->children[i]];
+
+		if (--child->waiting_for == 0 && child->state == TASK_WAITING)
+			make_ready(s, child, "all before it has ended");
+	}
+}
+
+/* ---- cancelling and stopping ---- */
+
+static void
+cancel_attempt(struct schedule *s, unsigned thread, enum error_class class, const char *why)
+{
+	struct attempt *a = &s->attempts[thread];
+
+	if (!a->asked_ms) {
+		struct buf line = BUF_INIT;
+
+		a->asked_ms = pool_now_ms(s->pool);
+		a->asked_class = class;
+		a->asked_why = xstrdup(why);
+		buf_addf(&line, "cancelling '%s': %s", s->plan->tasks[a->task].node->id, why);
+		tell_line(s, &s->tasks[a->task], "warn", line.data);
+		buf_release(&line);
+	}
+	a->due_ms = pool_now_ms(s->pool) + ASK_AGAIN_MS;
+	pool_cancel(s->pool, thread);
+}
+
+static void
+cancel_all(struct schedule *s, const char *why)
+{
+	for (unsigned i = 0; i < s->o.nthreads; i++)
+		if (s->attempts[i].busy)
+			cancel_attempt(s, i, CLASS_CANCELLED, why);
+}
+
+/* Nothing starts any more; what waits for another try ends with its last result. */
+static void
+stop(struct schedule *s, enum stop how, const char *why)
+{
+	if (how <= s->stop)
+		return;
+	s->stop = how;
+	free(s->stop_why);
+	s->stop_why = xstrdup(why);
+	for (size_t i = 0; i < s->plan->ntasks; i++) {
+		struct run_task *t = &s->tasks[i];
+
+		if (t->state != TASK_WAITING && t->state != TASK_READY && t->state != TASK_BACKOFF)
+			continue;
+		if (t->attempts > 0)
+			task_move(s, t, TASK_DONE, NULL, "not tried again: %s", why);
+		else
+			skip(s, t, SIZE_MAX, why);
+	}
+	if (how == CANCELLING)
+		cancel_all(s, why);
+}
+
+static void
+stop_by_signal(struct schedule *s, int signo)
+{
+	static const struct { int signo; const char *name; } names[] = {
+		{ SIGINT, "SIGINT" }, { SIGTERM, "SIGTERM" }, { SIGHUP, "SIGHUP" },
+	};
+	bool gentle = signo == SIGINT && s->o.interactive && s->signo == 0;
+	const char *name = "a signal";
+	struct buf why = BUF_INIT, line = BUF_INIT;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].signo == signo)
+			name = names[i].name;
+	s->signo = signo;
+	buf_addf(&why, "stopped by %s", name);
+	if (gentle)
+		buf_addf(&line, "%s: nothing new starts; waiting for %zu running (again to cancel)", name,
+		    s->nrunning);
+	else
+		buf_addf(&line, "%s: cancelling %zu running", name, s->nrunning);
+	tell_line(s, NULL, "warn", line.data);
+	stop(s, gentle ? FINISHING : CANCELLING, why.data);
+	if (!gentle && s->force_ms == NEVER)
+		s->force_ms = pool_now_ms(s->pool) + s->o.grace_ms;
+	buf_release(&why);
+	buf_release(&line);
+}
+
+static void
+take_signals(struct schedule *s)
+{
+	int signo;
+
+	while ((signo = signals_next()) != 0)
+		stop_by_signal(s, signo);
+}
+
+/* ---- the end of an attempt ---- */
+
+static double
+random_unit(struct schedule *s)
+{
+	uint64_t x = s->random += 0x9e3779b97f4a7c15u;
+
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+	return (double)((x ^ (x >> 31)) >> 11) / (double)(1ull << 53);
+}
+
+/* Puts our words before the runner's. dbt's entry does not have them: it is made anew later. */
+static void
+prefix_message(struct result *r, const char *prefix)
+{
+	struct buf b = BUF_INIT;
+
+	buf_adds(&b, prefix);
+	if (r->message && *r->message)
+		buf_addf(&b, ": %s", r->message);
+	free(r->message);
+	free(r->entry);
+	r->message = buf_detach(&b);
+	r->entry = NULL;
+}
+
+/* An attempt that we cancelled and that failed, failed for our reason. */
+static void
+explain_cancelled(const struct attempt *a, struct result *r)
+{
+	if (!a->asked_ms || result_status_good(r->status) || r->status == RESULT_PARTIAL)
+		return;
+	r->status = RESULT_ERROR;
+	r->class = a->asked_class;
+	r->blameless = false;
+	prefix_message(r, a->asked_why);
+}
+
+static void
+free_thread(struct schedule *s, unsigned thread)
+{
+	struct attempt *a = &s->attempts[thread];
+	struct slots *slots = slots_of(s, &s->tasks[a->task]);
+
+	if (slots) {
+		slots->used--;
+		if (slots->parked.n > 0)
+			ready_add(&s->ready, heap_pop(&slots->parked));
+	}
+	free(a->asked_why);
+	*a = (struct attempt){ .due_ms = NEVER };
+	s->nrunning--;
+	s->alone_runs = false;
+}
+
+/* What the result says about the task. */
+static void
+note_result(struct schedule *s, struct run_task *t, struct result *r, const struct pool_event *ev)
+{
+	if (r->started_ms == 0)
+		r->started_ms = ev->started_ms;
+	if (r->took_ms < 0)
+		r->took_ms = ev->took_ms;
+	t->started_ms = r->started_ms;
+	t->ended_ms = pool_wall_ms(s->pool);
+	t->busy_ms += r->took_ms;
+	t->status = r->status;
+	t->class = r->class;
+	if (result_status_good(r->status))
+		return;
+	if (r->class == CLASS_WORKER_LOST || r->blameless)
+		t->lost++;
+	/* Whoever is lost even when it runs alone is to blame. */
+	if (t->lost > ALONE_AFTER)
+		r->blameless = false;
+	if (!r->blameless)
+		t->faults++;
+}
+
+/* The task has the result's texts from here on; the result keeps borrowed ones for the event. */
+static void
+hand_over_texts(struct run_task *t, const struct result *r)
+{
+	free(t->message);
+	free(t->entry);
+	t->message = r->message;
+	t->entry = r->entry;
+}
+
+static bool
+ends_fail_fast(enum result_status s)
+{
+	return s == RESULT_ERROR || s == RESULT_FAIL || s == RESULT_PARTIAL ||
+		s == RESULT_RUNTIME_ERROR;
+}
+
+static void
+task_ended(struct schedule *s, struct run_task *t, const struct result *r, const char *why)
+{
+	task_move(s, t, TASK_DONE, r, "%s", why);
+	release_children(s, t);
+	if (s->o.fail_fast && s->stop == GOING && ends_fail_fast(t->status)) {
+		struct buf b = BUF_INIT;
+
+		buf_addf(&b, "fail-fast: '%s' ended with %s", t->task->node->id,
+		    result_status_name(t->status));
+		stop(s, CANCELLING, b.data);
+		buf_release(&b);
+	}
+}
+
+static void
+wait_for_next_try(struct schedule *s, struct run_task *t, const struct result *r,
+    const struct retry_verdict *v)
+{
+	t->due_ms = pool_now_ms(s->pool) + v->delay_ms;
+	if (r->blameless)
+		task_move(s, t, TASK_BACKOFF, r, "%s through no fault of its own; again at once", v->why);
+	else
+		task_move(s, t, TASK_BACKOFF, r, "try %u of %u failed: %s; again in %.3g s", t->faults,
+		    t->task->policy.max_attempts, v->why, (double)v->delay_ms / 1000);
+	heap_push(&s->backoff, t->task->index);
+}
+
+static void
+attempt_failed(struct schedule *s, struct run_task *t, struct result *r)
+{
+	bool appends = retry_node_appends(t->task->node, s->plan->graph->adapter_type);
+	struct retry_verdict v = retry_decide(&t->task->policy, t->faults, appends, r, random_unit(s));
+	struct buf why = BUF_INIT;
+
+	if (v.outcome_unknown)
+		prefix_message(r, "outcome unknown");
+	hand_over_texts(t, r);
+	if (v.delay_ms >= 0 && s->stop == GOING) {
+		wait_for_next_try(s, t, r, &v);
+		return;
+	}
+	if (v.delay_ms >= 0)
+		buf_addf(&why, "not tried again: %s", s->stop_why);
+	else if (t->attempts > 1 && !v.outcome_unknown)
+		buf_addf(&why, "%s after %u tries", v.why, t->attempts);
+	else
+		buf_adds(&why, v.why);
+	task_ended(s, t, r, why.data);
+	buf_release(&why);
+}
+
+static void
+attempt_ended(struct schedule *s, struct pool_event *ev)
+{
+	struct attempt *a = &s->attempts[ev->thread];
+	struct run_task *t = &s->tasks[a->task];
+	struct result *r = &ev->result;
+
+	explain_cancelled(a, r);
+	note_result(s, t, r, ev);
+	free_thread(s, ev->thread);
+	s->idle[s->nidle++] = ev->thread;
+	if (result_status_good(r->status) || r->status == RESULT_SKIPPED) {
+		hand_over_texts(t, r);
+		task_ended(s, t, r, result_status_name(r->status));
+	} else {
+		attempt_failed(s, t, r);
+	}
+	r->message = r->entry = NULL;    /* the task's now */
+}
+
+/* The thread does not come back: its attempt ends here, and nothing may run the node again. */
+static void
+give_up(struct schedule *s, unsigned thread)
+{
+	struct attempt *a = &s->attempts[thread];
+	struct run_task *t = &s->tasks[a->task];
+	struct buf b = BUF_INIT;
+
+	buf_addf(&b, "%s; it did not answer within %.3g s: outcome unknown", a->asked_why,
+	    (double)(pool_now_ms(s->pool) - a->asked_ms) / 1000);
+	t->ended_ms = pool_wall_ms(s->pool);
+	t->busy_ms += t->ended_ms - t->started_ms;
+	t->status = RESULT_ERROR;
+	t->class = a->asked_class;
+	t->faults++;
+	free(t->message);
+	free(t->entry);
+	t->message = xstrdup(b.data);
+	t->entry = NULL;
+	pool_abandon(s->pool, thread);
+	free_thread(s, thread);
+	s->nthreads_left--;
+	task_ended(s, t, NULL, b.data);
+	buf_release(&b);
+	if (s->nthreads_left == 0)
+		stop(s, FINISHING, "no thread is left: each has a node that does not answer");
+}
+
+/* ---- starting ---- */
+
+/* The next ready task whose pool has room; the others are parked. */
+static size_t
+next_task(struct schedule *s)
+{
+	size_t i;
+
+	if (s->alone_runs)
+		return READY_NONE;
+	if (s->alone.n > 0) {
+		if (s->nrunning > 0)
+			return READY_NONE;
+		s->alone_runs = true;
+		return heap_pop(&s->alone);
+	}
+	while ((i = ready_take(&s->ready)) != READY_NONE) {
+		struct slots *slots = slots_of(s, &s->tasks[i]);
+
+		if (!slots || slots->used < slots->slots)
+			break;
+		heap_push(&slots->parked, i);
+	}
+	return i;
+}
+
+static void
+dispatch(struct schedule *s, struct run_task *t)
+{
+	const struct node *n = t->task->node;
+	const char *verb = kind_verb(n->kind);
+	struct attempt *a = &s->attempts[t->thread];
+	struct buf select = BUF_INIT;
+	struct job job = {
+		.task = t->task->index, .thread = t->thread, .attempt = t->attempts, .kind = n->kind,
+		.id = n->id, .name = n->name, .verb = verb ? verb : "build",
+		.timeout_ms = t->task->policy.timeout_ms,
+	};
+
+	plan_add_selector(&select, n);
+	job.select = buf_str(&select);
+	*a = (struct attempt){ .task = t->task->index, .busy = true, .due_ms = NEVER };
+	if (job.timeout_ms > 0)
+		a->due_ms = pool_now_ms(s->pool) + job.timeout_ms;
+	pool_submit(s->pool, &job);
+	buf_release(&select);
+}
+
+static void
+start(struct schedule *s, struct run_task *t)
+{
+	unsigned most = t->task->policy.max_attempts ? t->task->policy.max_attempts : 1;
+	struct slots *slots = slots_of(s, t);
+
+	t->thread = s->idle[s->nidle - 1];
+	t->started_ms = pool_wall_ms(s->pool);
+	t->attempts++;
+	task_move(s, t, TASK_RUNNING, NULL, "try %u of %u", t->faults + 1, most);
+	if (s->broken) {     /* nobody would know of this attempt */
+		t->attempts--;
+		s->alone_runs = false;
+		if (t->attempts > 0)
+			task_move(s, t, TASK_DONE, NULL, "not tried again: %s", s->err.msg);
+		else
+			skip(s, t, SIZE_MAX, s->err.msg);
+		return;
+	}
+	s->nidle--;
+	s->nrunning++;
+	if (slots)
+		slots->used++;
+	dispatch(s, t);
+}
+
+static bool
+time_is_up(const struct schedule *s)
+{
+	return s->o.stop_at_ms > 0 && pool_wall_ms(s->pool) >= s->o.stop_at_ms;
+}
+
+static void
+start_ready_tasks(struct schedule *s)
+{
+	size_t i;
+
+	if (s->broken)
+		stop(s, FINISHING, s->err.msg);
+	if (s->stop == GOING && time_is_up(s) && s->nended + s->nrunning < s->plan->ntasks) {
+		s->late = true;
+		tell_line(s, NULL, "warn", "the time is up: nothing new starts");
+		stop(s, FINISHING, "not started before the time was up");
+	}
+	while (s->stop == GOING && !s->broken && s->nidle > 0 && (i = next_task(s)) != READY_NONE)
+		start(s, &s->tasks[i]);
+}
+
+/* ---- the clock ---- */
+
+static bool
+due_earlier(const void *self, size_t a, size_t b)
+{
+	const struct schedule *s = self;
+
+	if (s->tasks[a].due_ms != s->tasks[b].due_ms)
+		return s->tasks[a].due_ms < s->tasks[b].due_ms;
+	return a < b;
+}
+
+static bool
+first_by_index(const void *self, size_t a, size_t b)
+{
+	(void)self;
+	return a < b;
+}
+
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int64_t
+next_wakeup(const struct schedule *s)
+{
+	int64_t at = earlier(s->force_ms, s->tick_ms), now = pool_now_ms(s->pool);
+
+	if (s->stop == GOING && s->backoff.n > 0)
+		at = earlier(at, s->tasks[heap_top(&s->backoff)].due_ms);
+	if (s->stop == GOING && s->o.stop_at_ms > 0) {
+		int64_t left = s->o.stop_at_ms - pool_wall_ms(s->pool);
+
+		/* Wall clocks jump: look again every minute. Past it, what ends brings us back. */
+		if (left > 0)
+			at = earlier(at, now + earlier(left, 60000));
+	}
+	for (unsigned i = 0; i < s->o.nthreads; i++)
+		at = earlier(at, s->attempts[i].due_ms);
+	return at;
+}
+
+static void
+watch_attempt(struct schedule *s, unsigned thread, int64_t now)
+{
+	struct attempt *a = &s->attempts[thread];
+	const struct task *t = &s->plan->tasks[a->task];
+	struct buf why = BUF_INIT;
+
+	if (!a->busy || a->due_ms > now)
+		return;
+	if (a->asked_ms && now - a->asked_ms >= s->o.grace_ms * GIVE_UP_AFTER) {
+		give_up(s, thread);
+		return;
+	}
+	buf_addf(&why, "timed out after %.3g s", (double)t->policy.timeout_ms / 1000);
+	cancel_attempt(s, thread, CLASS_TIMEOUT, why.data);
+	buf_release(&why);
+}
+
+static void
+watch_clock(struct schedule *s)
+{
+	int64_t now = pool_now_ms(s->pool);
+
+	for (unsigned i = 0; i < s->o.nthreads; i++) {
+		watch_attempt(s, i, now);
+		if (now >= s->force_ms && s->attempts[i].busy)
+			give_up(s, i);
+	}
+	while (s->stop == GOING && s->backoff.n > 0 &&
+	       s->tasks[heap_top(&s->backoff)].due_ms <= now)
+		make_ready(s, &s->tasks[heap_pop(&s->backoff)], "its delay is over");
+	if (now >= s->tick_ms) {
+		struct run_event ev = { .kind = EVENT_TICK };
+
+		s->tick_ms = now + s->o.tick_ms;
+		tell(s, &ev);
+	}
+}
+
+/* ---- the run ---- */
+
+static void
+take_known_results(struct schedule *s)
+{
+	for (size_t i = 0; s->o.done && i < s->plan->ntasks; i++) {
+		struct run_task *t = &s->tasks[i];
+
+		if (s->o.done[i] == RESULT_SKIPPED || t->state != TASK_WAITING)
+			continue;
+		t->status = s->o.done[i];
+		task_move(s, t, TASK_DONE, NULL, "done in an earlier run");
+	}
+}
+
+/* What has nothing before it, or only what is known already. */
+static void
+open_the_gates(struct schedule *s)
+{
+	for (size_t i = 0; i < s->plan->ntasks; i++)
+		if (s->tasks[i].state == TASK_WAITING && s->tasks[i].waiting_for == 0)
+			make_ready(s, &s->tasks[i], "nothing is before it");
+	for (size_t i = 0; i < s->plan->ntasks; i++)
+		if (s->tasks[i].state == TASK_DONE)
+			release_children(s, &s->tasks[i]);
+}
+
+static bool
+schedule_finished(const struct schedule *s)
+{
+	return s->nended == s->plan->ntasks;
+}
+
+static void
+tell_log(struct schedule *s, const struct pool_event *ev)
+{
+	const struct node *n = ev->id ? graph_find(s->plan->graph, ev->id) : NULL;
+	const struct task *t = n ? plan_find(s->plan, n) : NULL;
+
+	tell_line(s, t ? &s->tasks[t->index] : NULL, ev->level, ev->text);
+}
+
+static void
+summarize(const struct schedule *s, struct schedule_summary *out)
+{
+	out->signo = s->signo;
+	out->late = s->late;
+	for (size_t i = 0; i < s->plan->ntasks; i++) {
+		const struct run_task *t = &s->tasks[i];
+
+		if (t->state != TASK_DONE && t->state != TASK_SKIPPED)
+			continue;
+		out->count[t->status]++;
+		if (t->attempts > 1 && result_status_good(t->status))
+			out->nretried++;
+	}
+}
+
+int
+schedule_run(struct schedule *s, struct schedule_summary *out, struct err *err)
+{
+	int64_t began_ms = pool_now_ms(s->pool);
+	struct pool_event ev;
+
+	memset(out, 0, sizeof(*out));
+	if (pool_start(s->pool, s->o.signal_fd, err) < 0)
+		return -1;
+	s->tick_ms = s->o.tick_ms > 0 ? began_ms + s->o.tick_ms : NEVER;
+	take_known_results(s);
+	open_the_gates(s);
+	for (;;) {
+		start_ready_tasks(s);
+		if (schedule_finished(s))
+			break;
+		pool_wait(s->pool, next_wakeup(s), &ev);
+		switch (ev.kind) {
+		case POOL_ENDED:
+			attempt_ended(s, &ev);
+			break;
+		case POOL_LOG:
+			tell_log(s, &ev);
+			break;
+		case POOL_SIGNAL:
+			take_signals(s);
+			break;
+		case POOL_TIME:
+			break;
+		}
+		pool_event_release(&ev);
+		watch_clock(s);
+	}
+	summarize(s, out);
+	out->wall_ms = pool_now_ms(s->pool) - began_ms;
+	if (!s->broken)
+		return 0;
+	return err_set(err, "%s", s->err.msg ? s->err.msg : "an observer failed");
+}
+
+struct schedule *
+schedule_new(const struct plan *p, const struct schedule_options *o)
+{
+	struct schedule *s = xcalloc(1, sizeof(*s));
+
+	s->plan = p;
+	s->o = *o;
+	if (s->o.nthreads == 0)
+		s->o.nthreads = 1;
+	if (s->o.grace_ms <= 0)
+		s->o.grace_ms = SCHEDULE_GRACE_MS;
+	s->random = o->seed;
+	s->force_ms = s->tick_ms = NEVER;
+	s->pool = pool_new(o->runner, s->o.nthreads);
+	ready_init(&s->ready, p, o->order, s->o.nthreads);
+	s->alone = (struct heap){ .before = first_by_index };
+	s->backoff = (struct heap){ .before = due_earlier, .self = s };
+	s->tasks = xcalloc(p->ntasks + 1, sizeof(*s->tasks));
+	for (size_t i = 0; i < p->ntasks; i++)
+		s->tasks[i] = (struct run_task){ .task = &p->tasks[i], .cause = SIZE_MAX,
+			.waiting_for = p->tasks[i].nparents };
+	s->slots = xcalloc(o->nslots + 1, sizeof(*s->slots));
+	for (size_t i = 0; i < o->nslots; i++) {
+		s->slots[i].pool = o->slots[i].pool;
+		s->slots[i].slots = o->slots[i].slots ? o->slots[i].slots : 1;
+		s->slots[i].parked = s->ready.first;    /* the same order */
+	}
+	s->attempts = xcalloc(s->o.nthreads, sizeof(*s->attempts));
+	s->idle = xcalloc(s->o.nthreads, sizeof(*s->idle));
+	s->nidle = s->nthreads_left = s->o.nthreads;
+	for (unsigned i = 0; i < s->o.nthreads; i++) {
+		s->attempts[i].due_ms = NEVER;
+		s->idle[i] = s->o.nthreads - 1 - i;
+	}
+	return s;
+}
+
+const struct run_task *
+schedule_tasks(const struct schedule *s, size_t *n)
+{
+	*n = s->plan->ntasks;
+	return s->tasks;
+}
+
+void
+schedule_free(struct schedule *s)
+{
+	if (!s)
+		return;
+	pool_free(s->pool);
+	ready_release(&s->ready);
+	heap_release(&s->alone);
+	heap_release(&s->backoff);
+	for (size_t i = 0; i < s->o.nslots; i++)
+		heap_release(&s->slots[i].parked);
+	for (size_t i = 0; i < s->plan->ntasks; i++) {
+		free(s->tasks[i].why);
+		free(s->tasks[i].message);
+		free(s->tasks[i].entry);
+	}
+	for (unsigned i = 0; i < s->o.nthreads; i++)
+		free(s->attempts[i].asked_why);
+	free(s->tasks);
+	free(s->slots);
+	free(s->attempts);
+	free(s->idle);
+	free(s->stop_why);
+	err_release(&s->err);
+	free(s);
+}
+
+void
+schedule_log(struct schedule *s, const char *id, const char *level, const char *text)
+{
+	pool_log(s->pool, id, level, text);
+}

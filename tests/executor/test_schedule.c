@@ -1,0 +1,927 @@
+/* The scheduler's decisions, with the simulated pool: time is exact and costs nothing. */
+#include "tests/check.h"
+
+#include <signal.h>
+
+#include "executor/schedule.h"
+#include "tests/executor/fake_runner.h"
+#include "tests/executor/sim_pool.h"
+#include "tests/tiny.h"
+#include "util/buf.h"
+#include "util/signals.h"
+#include "util/xalloc.h"
+
+/* One run: what the graph is, what the runner does, and all that was told. */
+struct run {
+	struct graph *g;
+	struct plan *p;
+	struct fake *f;
+	struct schedule *s;
+	struct schedule_options o;
+	struct schedule_summary sum;
+	struct observer observer;
+	struct buf log;          /* EVENT_LOG lines */
+	struct buf steps;        /* "a:running a:done" */
+	size_t nended, nticks;
+	const char *break_at;    /* the observer fails at this step: "b:running" */
+	struct err err;
+	int rc;
+};
+
+static int
+watch(void *self, const struct run_event *ev, struct err *err)
+{
+	struct run *r = self;
+	struct buf step = BUF_INIT;
+	int rc = 0;
+
+	assert_true(ev->at_ms > 0);
+	if (ev->kind == EVENT_TICK)
+		r->nticks++;
+	if (ev->kind == EVENT_LOG)
+		buf_addf(&r->log, "%s: %s\n", ev->level, ev->text);
+	if (ev->kind != EVENT_TASK)
+		return 0;
+	assert_true(task_step_legal(ev->from, ev->to));
+	assert_int_equal(ev->task->state, ev->to);
+	assert_non_null(ev->text);
+	if (ev->to == TASK_DONE || ev->to == TASK_SKIPPED)
+		r->nended++;
+	buf_addf(&step, "%s:%s", ev->task->task->node->name, task_state_name(ev->to));
+	buf_addf(&r->steps, "%s%s", r->steps.len ? " " : "", step.data);
+	if (r->break_at && strcmp(step.data, r->break_at) == 0)
+		rc = err_set(err, "journal: disk full");
+	buf_release(&step);
+	return rc;
+}
+
+static struct run *
+prepare(const char *graph, const char *script, enum plan_command c, unsigned nthreads)
+{
+	struct run *r = xcalloc(1, sizeof(*r));
+
+	sim_pool_reset();
+	r->g = tiny_graph(graph);
+	r->p = tiny_plan(r->g, c, NULL);
+	for (size_t i = 0; i < r->p->ntasks; i++)
+		r->p->tasks[i].policy = (struct task_policy){ .max_attempts = 3, .delay_ms = 1000,
+			.factor = 2 };
+	r->f = fake_new_simulated(script);
+	r->observer = (struct observer){ .self = r, .event = watch };
+	r->o = (struct schedule_options){ .runner = fake_runner(r->f), .nthreads = nthreads,
+		.signal_fd = -1, .observers = &r->observer, .nobservers = 1, .grace_ms = 5000 };
+	return r;
+}
+
+static void
+go(struct run *r)
+{
+	r->s = schedule_new(r->p, &r->o);
+	r->rc = schedule_run(r->s, &r->sum, &r->err);
+	assert_int_equal(r->nended, r->p->ntasks);
+}
+
+static void
+finish(struct run *r)
+{
+	schedule_free(r->s);
+	plan_free(r->p);
+	graph_free(r->g);
+	fake_free(r->f);
+	buf_release(&r->log);
+	buf_release(&r->steps);
+	err_release(&r->err);
+	free(r);
+}
+
+static struct task *
+task(struct run *r, const char *name)
+{
+	return (struct task *)plan_find(r->p, tiny_node(r->g, name));
+}
+
+static const struct run_task *
+ended(struct run *r, const char *name)
+{
+	size_t n;
+
+	return &schedule_tasks(r->s, &n)[task(r, name)->index];
+}
+
+/* "a success, b error": every task's end, in order of ids; `!` when it never ran. */
+static void
+check_ends(struct run *r, const char *expected)
+{
+	struct buf b = BUF_INIT;
+
+	for (size_t i = 0; i < r->p->ntasks; i++) {
+		const struct run_task *t = ended(r, r->p->tasks[i].node->name);
+
+		buf_addf(&b, "%s%s %s%s", i ? ", " : "", t->task->node->name,
+		    result_status_name(t->status), t->state == TASK_SKIPPED ? "!" : "");
+	}
+	assert_string_equal(b.data, expected);
+	buf_release(&b);
+}
+
+static void
+check_text(const char *text, const char *part)
+{
+	if (!text || !strstr(text, part))
+		fail_msg("'%s' is not in: %s", part, text ? text : "(nothing)");
+}
+
+/* ---- order ---- */
+
+static void
+runs_parents_first(void **state)
+{
+	struct run *r = prepare("model c: b\nmodel b: a\nmodel a\n", "", PLAN_RUN, 4);
+
+	(void)state;
+	go(r);
+	assert_int_equal(r->rc, 0);
+	assert_string_equal(fake_started(r->f), "a b c");
+	check_ends(r, "a success, b success, c success");
+	assert_string_equal(r->steps.data, "a:ready a:running a:done b:ready b:running b:done "
+	    "c:ready c:running c:done");
+	assert_int_equal(r->sum.count[RESULT_SUCCESS], 3);
+	finish(r);
+}
+
+static void
+longest_path_first(void **state)
+{
+	struct run *r = prepare("model a\nmodel b\nmodel c\nmodel d: c\n", "*: ok@1000", PLAN_RUN, 1);
+
+	(void)state;
+	task(r, "b")->seconds = 1.5;
+	task(r, "c")->seconds = 1;
+	plan_weigh(r->p);
+	go(r);
+	assert_string_equal(fake_started(r->f), "c b a d");
+	assert_int_equal(r->sum.wall_ms, 4000);
+	finish(r);
+}
+
+static void
+fifo_is_first_come(void **state)
+{
+	struct run *r = prepare("model a\nmodel b\nmodel c\nmodel d: c\n", "", PLAN_RUN, 1);
+
+	(void)state;
+	r->o.order = ORDER_FIFO;
+	go(r);
+	assert_string_equal(fake_started(r->f), "a b c d");
+	finish(r);
+}
+
+static void
+priority_goes_above_the_path(void **state)
+{
+	struct run *r = prepare("model a\nmodel b: a\nmodel z\n", "", PLAN_RUN, 1);
+
+	(void)state;
+	task(r, "z")->policy.priority = 1;
+	go(r);
+	assert_string_equal(fake_started(r->f), "z a b");
+	finish(r);
+}
+
+static void
+tests_that_hold_nothing_back_wait_for_idle_threads(void **state)
+{
+	struct run *r = prepare("model a\ntest gate: a\nmodel b: a\ntest leaf: b\nmodel c: a\n"
+	    "model d: a\n", "*: ok@100", PLAN_BUILD, 1);
+
+	(void)state;
+	task(r, "b")->policy.priority = 1;
+	go(r);
+	assert_string_equal(fake_started(r->f), "a gate b c d leaf");
+	finish(r);
+}
+
+static void
+threads_limit_what_runs_together(void **state)
+{
+	struct run *r = prepare("model a\nmodel b\nmodel c\nmodel d\nmodel e\n", "*: ok@100", PLAN_RUN, 3);
+
+	(void)state;
+	go(r);
+	assert_int_equal(r->sum.wall_ms, 200);
+	finish(r);
+}
+
+static void
+pools_limit_what_runs_together(void **state)
+{
+	const struct schedule_slots slots[] = { { "heavy", 2 }, { "lone", 0 } };
+	struct run *r = prepare("model a\nmodel b\nmodel c\nmodel d\nmodel e\nmodel f\nmodel g\n",
+	    "*: ok@100", PLAN_RUN, 8);
+
+	(void)state;
+	for (const char *name = "abcd"; *name; name++)
+		task(r, (char[2]){ *name, 0 })->policy.pool = "heavy";
+	task(r, "e")->policy.pool = "lone";
+	task(r, "f")->policy.pool = "lone";
+	task(r, "g")->policy.pool = "unknown";
+	r->o.slots = slots;
+	r->o.nslots = 2;
+	go(r);
+	assert_int_equal(r->rc, 0);
+	assert_int_equal(r->sum.wall_ms, 200);
+	assert_string_equal(fake_started(r->f), "a b e g c d f");
+	finish(r);
+}
+
+/* ---- failures ---- */
+
+static void
+a_failure_skips_its_descendants_only(void **state)
+{
+	struct run *r = prepare("model a\nmodel b: a\nmodel c: b\nmodel x\nmodel y: x c\nmodel z: x\n",
+	    "a: database", PLAN_RUN, 2);
+
+	(void)state;
+	go(r);
+	assert_int_equal(r->rc, 0);
+	check_ends(r, "a error, b skipped!, c skipped!, x success, y skipped!, z success");
+	assert_int_equal(ended(r, "y")->cause, task(r, "a")->index);
+	assert_string_equal(ended(r, "y")->why, "'model.p.a' ended with error");
+	assert_int_equal(ended(r, "z")->cause, SIZE_MAX);
+	assert_int_equal(r->sum.count[RESULT_SKIPPED], 3);
+	finish(r);
+}
+
+static void
+the_first_failed_ancestor_is_the_root_cause(void **state)
+{
+	struct run *r = prepare("model a\nmodel b\nmodel c: a b\n", "a: database@50; b: database@20",
+	    PLAN_RUN, 2);
+
+	(void)state;
+	go(r);
+	assert_int_equal(ended(r, "c")->cause, task(r, "b")->index);
+	finish(r);
+}
+
+static void
+commands_have_their_own_blocking_statuses(void **state)
+{
+	static const struct { const char *step; enum plan_command c; const char *ends; } cases[] = {
+		{ "fail", PLAN_BUILD, "a fail, b skipped!" }, { "fail", PLAN_RUN, "a fail, b success" },
+		{ "skip", PLAN_BUILD, "a skipped, b skipped!" }, { "skip", PLAN_RUN, "a skipped, b success" },
+		{ "partial", PLAN_BUILD, "a partial success, b skipped!" },
+		{ "partial", PLAN_RUN, "a partial success, b skipped!" },
+		{ "warn", PLAN_BUILD, "a warn, b success" }, { "no-op", PLAN_BUILD, "a no-op, b success" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char script[32];
+		struct run *r;
+
+		snprintf(script, sizeof(script), "a: %s", cases[i].step);
+		r = prepare("model a\nmodel b: a\n", script, cases[i].c, 1);
+		go(r);
+		check_ends(r, cases[i].ends);
+		finish(r);
+	}
+}
+
+static void
+a_failed_test_or_unit_test_skips_what_it_holds_back(void **state)
+{
+	struct run *r = prepare("model a\ntest t: a\nmodel b: a\nmodel c: b\nmodel x\nunit_test u: x\n"
+	    "model y: x\n", "t: fail; u: fail", PLAN_BUILD, 2);
+
+	(void)state;
+	go(r);
+	check_ends(r, "a success, b skipped!, c skipped!, x skipped!, y skipped!, t fail, u fail");
+	assert_int_equal(ended(r, "c")->cause, task(r, "t")->index);
+	assert_int_equal(ended(r, "y")->cause, task(r, "u")->index);
+	finish(r);
+}
+
+/* ---- retries ---- */
+
+static void
+a_transient_error_is_tried_again(void **state)
+{
+	struct run *r = prepare("model a\nmodel b: a\n", "a: transient@10 transient@10 ok@10", PLAN_RUN, 1);
+
+	(void)state;
+	go(r);
+	check_ends(r, "a success, b success");
+	assert_string_equal(fake_started(r->f), "a a a b");
+	assert_int_equal(r->sum.wall_ms, 10 + 1000 + 10 + 2000 + 10);
+	assert_int_equal(r->sum.nretried, 1);
+	assert_int_equal(ended(r, "a")->attempts, 3);
+	assert_int_equal(ended(r, "a")->busy_ms, 30);
+	assert_string_equal(ended(r, "a")->message, "a 3");
+	assert_string_equal(r->steps.data, "a:ready a:running a:backoff a:ready a:running a:backoff "
+	    "a:ready a:running a:done b:ready b:running b:done");
+	finish(r);
+}
+
+static void
+backoff_holds_no_thread(void **state)
+{
+	struct run *r = prepare("model a\nmodel b\n", "a: transient ok; b: ok@500", PLAN_RUN, 1);
+
+	(void)state;
+	go(r);
+	assert_string_equal(fake_started(r->f), "a b a");
+	assert_int_equal(r->sum.wall_ms, 1000);
+	finish(r);
+}
+
+static void
+tries_run_out(void **state)
+{
+	struct run *r = prepare("model a\nmodel b: a\n", "a: transient", PLAN_RUN, 1);
+
+	(void)state;
+	go(r);
+	check_ends(r, "a error, b skipped!");
+	assert_string_equal(fake_started(r->f), "a a a");
+	check_text(ended(r, "a")->why, "no tries left after 3 tries");
+	assert_int_equal(r->sum.nretried, 0);
+	finish(r);
+}
+
+static void
+final_errors_are_not_tried_again(void **state)
+{
+	static const char *const steps[] = { "database", "compile", "fail", "internal" };
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		char script[32];
+		struct run *r;
+
+		snprintf(script, sizeof(script), "a: %s", steps[i]);
+		r = prepare("model a\n", script, PLAN_RUN, 1);
+		go(r);
+		assert_string_equal(fake_started(r->f), "a");
+		finish(r);
+	}
+}
+
+static void
+an_appending_node_with_unknown_outcome_is_not_tried_again(void **state)
+{
+	struct run *r = prepare("incremental a {}\nincremental b {\"incremental_strategy\": \"microbatch\"}\n"
+	    "incremental c {}\nincremental d {}\n",
+	    "a: connection; b: connection ok; c: connection ok; d: transient ok", PLAN_RUN, 1);
+
+	(void)state;
+	task(r, "c")->policy.retry_any = true;
+	go(r);
+	check_ends(r, "a error, b success, c success, d success");
+	assert_string_equal(ended(r, "a")->message, "outcome unknown: a 1");
+	check_text(ended(r, "a")->why, "it appends");
+	finish(r);
+}
+
+static void
+jitter_depends_on_the_seed_alone(void **state)
+{
+	int64_t wall[3];
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct run *r = prepare("model a\n", "a: transient ok", PLAN_RUN, 1);
+
+		task(r, "a")->policy.jitter = 0.5;
+		r->o.seed = i == 2 ? 8 : 7;
+		go(r);
+		wall[i] = r->sum.wall_ms;
+		assert_in_range(wall[i], 500, 1500);
+		finish(r);
+	}
+	assert_int_equal(wall[0], wall[1]);
+	assert_int_not_equal(wall[0], wall[2]);
+}
+
+/* ---- lost workers ---- */
+
+static void
+bystanders_are_not_blamed(void **state)
+{
+	struct run *r = prepare("model a\nmodel b\n", "a: bystander bystander ok", PLAN_RUN, 2);
+
+	(void)state;
+	task(r, "a")->policy.max_attempts = 1;
+	go(r);
+	check_ends(r, "a success, b success");
+	assert_int_equal(ended(r, "a")->attempts, 3);
+	assert_int_equal(ended(r, "a")->faults, 0);
+	assert_int_equal(r->sum.wall_ms, 0);
+	finish(r);
+}
+
+static void
+a_node_at_two_deaths_runs_alone_and_is_blamed_then(void **state)
+{
+	struct run *r = prepare("model a\nmodel b\nmodel c\nmodel d\n",
+	    "a: bystander@10 bystander@10 lost@10; *: ok@15", PLAN_RUN, 2);
+
+	(void)state;
+	r->p->tasks[0].policy.priority = 1;
+	go(r);
+	/* Tried at 0 and at 10; alone once what runs has ended; then it is its own fault, thrice. */
+	check_ends(r, "a error, b success, c success, d success");
+	assert_int_equal(ended(r, "a")->attempts, 5);
+	assert_int_equal(ended(r, "a")->faults, 3);
+	assert_string_equal(fake_started(r->f), "a b a c a d a a");
+	finish(r);
+}
+
+/* ---- timeouts ---- */
+
+static void
+a_timeout_cancels_and_counts_as_transient(void **state)
+{
+	struct run *r = prepare("model a\nmodel b: a\n", "a: hang ok@10", PLAN_RUN, 1);
+
+	(void)state;
+	task(r, "a")->policy.timeout_ms = 300;
+	go(r);
+	check_ends(r, "a success, b success");
+	assert_int_equal(fake_cancels(r->f, "a"), 1);
+	assert_int_equal(r->sum.wall_ms, 300 + 1000 + 10);
+	check_text(r->log.data, "cancelling 'model.p.a': timed out after 0.3 s");
+	finish(r);
+}
+
+static void
+a_timed_out_attempt_says_so(void **state)
+{
+	struct run *r = prepare("model a\n", "a: hang", PLAN_RUN, 1);
+
+	(void)state;
+	task(r, "a")->policy.timeout_ms = 300;
+	task(r, "a")->policy.max_attempts = 1;
+	go(r);
+	assert_int_equal(ended(r, "a")->class, CLASS_TIMEOUT);
+	assert_string_equal(ended(r, "a")->message, "timed out after 0.3 s: a 1");
+	finish(r);
+}
+
+static void
+a_cancel_that_comes_too_late_is_a_success(void **state)
+{
+	struct run *r = prepare("model a\n", "a: late", PLAN_RUN, 1);
+
+	(void)state;
+	task(r, "a")->policy.timeout_ms = 300;
+	go(r);
+	check_ends(r, "a success");
+	finish(r);
+}
+
+static void
+an_attempt_that_never_answers_is_given_up_with_its_thread(void **state)
+{
+	struct run *r = prepare("model a\nmodel b: a\nmodel c\nmodel d\n", "a: deaf; *: ok@90000", PLAN_RUN, 2);
+
+	(void)state;
+	task(r, "a")->policy.timeout_ms = 1000;
+	go(r);
+	assert_int_equal(r->rc, 0);
+	check_ends(r, "a error, b skipped!, c success, d success");
+	/* Asked at 1 s and each second after, given up four times the grace later; never retried. */
+	assert_int_equal(fake_cancels(r->f, "a"), 20);
+	assert_int_equal(ended(r, "a")->attempts, 1);
+	check_text(ended(r, "a")->message, "timed out after 1 s; it did not answer within 20 s: outcome unknown");
+	assert_int_equal(r->sum.wall_ms, 180000);     /* one thread did the rest */
+	finish(r);
+}
+
+static void
+a_run_without_threads_ends(void **state)
+{
+	struct run *r = prepare("model a\nmodel b\nmodel c\n", "a: deaf; b: deaf", PLAN_RUN, 2);
+
+	(void)state;
+	task(r, "a")->policy.timeout_ms = task(r, "b")->policy.timeout_ms = 1000;
+	go(r);
+	check_ends(r, "a error, b error, c skipped!");
+	check_text(ended(r, "c")->why, "no thread is left");
+	finish(r);
+}
+
+/* ---- stopping ---- */
+
+static void
+fail_fast_cancels_on_a_final_failure(void **state)
+{
+	struct run *r = prepare("model a\nmodel b\nmodel c\nmodel d: b\n",
+	    "a: transient ok@100 ; b: hang; c: transient@10 compile@10", PLAN_RUN, 3);
+
+	(void)state;
+	r->o.fail_fast = true;
+	go(r);
+	/* c's first error is retried; its second is final. */
+	check_ends(r, "a success, b error, c error, d skipped!");
+	assert_int_equal(ended(r, "b")->class, CLASS_CANCELLED);
+	check_text(ended(r, "b")->message, "fail-fast: 'model.p.c' ended with error: b 1");
+	check_text(ended(r, "d")->why, "fail-fast: 'model.p.c' ended with error");
+	assert_int_equal(r->sum.wall_ms, 1020);
+	finish(r);
+}
+
+static void
+fail_fast_ends_what_waits_for_another_try(void **state)
+{
+	struct run *r = prepare("model a\nmodel b\n", "a: transient@10; b: database@20", PLAN_RUN, 2);
+
+	(void)state;
+	r->o.fail_fast = true;
+	go(r);
+	check_ends(r, "a error, b error");
+	assert_int_equal(ended(r, "a")->attempts, 1);
+	check_text(ended(r, "a")->why, "not tried again: fail-fast");
+	assert_int_equal(r->sum.wall_ms, 20);
+	finish(r);
+}
+
+static void
+a_skip_by_dbt_or_a_warning_is_no_failure_to_stop_for(void **state)
+{
+	struct run *r = prepare("model a\nmodel b\nmodel c\n", "a: skip; b: warn", PLAN_BUILD, 1);
+
+	(void)state;
+	r->o.fail_fast = true;
+	go(r);
+	check_ends(r, "a skipped, b warn, c success");
+	finish(r);
+}
+
+static void
+nothing_starts_past_the_deadline(void **state)
+{
+	struct run *r = prepare("model a\nmodel b: a\nmodel c: b\nmodel d\n",
+	    "a: ok@600; b: ok@600; d: transient@700 ok", PLAN_RUN, 2);
+
+	(void)state;
+	r->o.stop_at_ms = sim_pool_wall_at(1000);
+	go(r);
+	assert_int_equal(r->rc, 0);
+	check_ends(r, "a success, b success, c skipped!, d error");
+	assert_true(r->sum.late);
+	assert_int_equal(ended(r, "c")->cause, SIZE_MAX);
+	check_text(ended(r, "c")->why, "before the time was up");
+	assert_int_equal(r->sum.wall_ms, 1200);      /* what ran may end */
+	finish(r);
+}
+
+static void
+a_run_that_ends_in_time_is_not_late(void **state)
+{
+	struct run *r = prepare("model a\nmodel b\n", "*: ok@600", PLAN_RUN, 2);
+
+	(void)state;
+	r->o.stop_at_ms = sim_pool_wall_at(500);
+	go(r);
+	check_ends(r, "a success, b success");
+	assert_false(r->sum.late);
+	finish(r);
+}
+
+static void
+set_clock_forward(int64_t now_ms)
+{
+	(void)now_ms;
+	sim_pool_jump_wall(3600000);
+}
+
+static void
+the_deadline_follows_the_wall_clock(void **state)
+{
+	struct run *r = prepare("model a\nmodel b: a\n", "*: ok@100", PLAN_RUN, 1);
+
+	(void)state;
+	r->o.stop_at_ms = sim_pool_wall_at(1000000);
+	sim_pool_at(50, set_clock_forward);
+	go(r);
+	check_ends(r, "a success, b skipped!");
+	finish(r);
+}
+
+/* ---- signals ---- */
+
+static int next_signal[4];
+
+static void
+send_signal(int64_t now_ms)
+{
+	size_t i;
+
+	(void)now_ms;
+	for (i = 0; next_signal[i] == 0; i++)
+		;
+	raise(next_signal[i]);
+	next_signal[i] = 0;
+}
+
+static struct run *
+prepare_signals(const char *graph, const char *script, int first, int second)
+{
+	struct run *r = prepare(graph, script, PLAN_RUN, 2);
+
+	assert_int_equal(signals_open(&r->err), 0);
+	r->o.signal_fd = signals_fd();
+	next_signal[0] = first;
+	next_signal[1] = second;
+	sim_pool_at(100, send_signal);
+	if (second)
+		sim_pool_at(200, send_signal);
+	return r;
+}
+
+static void
+the_first_interrupt_on_a_terminal_lets_tasks_end(void **state)
+{
+	struct run *r = prepare_signals("model a\nmodel b: a\nmodel c\n", "a: ok@500; c: transient@300 ok",
+	    SIGINT, 0);
+
+	(void)state;
+	r->o.interactive = true;
+	go(r);
+	assert_int_equal(r->rc, 0);
+	check_ends(r, "a success, b skipped!, c error");
+	assert_int_equal(r->sum.signo, SIGINT);
+	assert_int_equal(r->sum.wall_ms, 500);
+	assert_int_equal(fake_cancels(r->f, "a"), 0);
+	check_text(ended(r, "b")->why, "stopped by SIGINT");
+	check_text(ended(r, "c")->why, "not tried again: stopped by SIGINT");
+	finish(r);
+	signals_close();
+}
+
+static void
+the_second_interrupt_cancels(void **state)
+{
+	struct run *r = prepare_signals("model a\nmodel b: a\n", "a: hang", SIGINT, SIGINT);
+
+	(void)state;
+	r->o.interactive = true;
+	go(r);
+	check_ends(r, "a error, b skipped!");
+	assert_int_equal(ended(r, "a")->class, CLASS_CANCELLED);
+	assert_int_equal(r->sum.wall_ms, 200);
+	finish(r);
+	signals_close();
+}
+
+static void
+other_signals_cancel_at_once(void **state)
+{
+	static const int signals[] = { SIGTERM, SIGHUP, SIGINT };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct run *r = prepare_signals("model a\nmodel b: a\n", "a: hang", signals[i], 0);
+
+		r->o.interactive = signals[i] != SIGINT;
+		go(r);
+		check_ends(r, "a error, b skipped!");
+		assert_int_equal(r->sum.signo, signals[i]);
+		assert_int_equal(r->sum.wall_ms, 100);
+		assert_int_equal(fake_cancels(r->f, "a"), 1);
+		finish(r);
+		signals_close();
+	}
+}
+
+static void
+a_stopped_run_is_over_within_the_grace(void **state)
+{
+	struct run *r = prepare_signals("model a\nmodel b: a\n", "a: deaf", SIGTERM, 0);
+
+	(void)state;
+	go(r);
+	check_ends(r, "a error, b skipped!");
+	assert_int_equal(r->sum.wall_ms, 5100);
+	check_text(ended(r, "a")->message, "stopped by SIGTERM; it did not answer within 5 s");
+	finish(r);
+	signals_close();
+}
+
+/* ---- observers, resume, the rest ---- */
+
+static void
+an_attempt_nobody_could_record_is_not_dispatched(void **state)
+{
+	struct run *r = prepare("model a\nmodel b: a\nmodel c\nmodel d: c\n", "*: ok@100; c: ok@200",
+	    PLAN_RUN, 2);
+
+	(void)state;
+	r->break_at = "b:running";
+	go(r);
+	assert_int_equal(r->rc, -1);
+	check_text(r->err.msg, "journal: disk full");
+	assert_string_equal(fake_started(r->f), "a c");
+	check_ends(r, "a success, b skipped!, c success, d skipped!");
+	assert_int_equal(ended(r, "b")->attempts, 0);
+	finish(r);
+}
+
+static void
+a_failed_record_of_an_end_stops_new_starts(void **state)
+{
+	struct run *r = prepare("model a\nmodel b: a\n", "", PLAN_RUN, 2);
+
+	(void)state;
+	r->break_at = "a:done";
+	go(r);
+	assert_int_equal(r->rc, -1);
+	assert_string_equal(fake_started(r->f), "a");
+	check_ends(r, "a success, b skipped!");
+	finish(r);
+}
+
+static void
+known_results_are_not_run_again(void **state)
+{
+	enum result_status done[5];
+	struct run *r = prepare("model a\nmodel b: a\nmodel c: b\nmodel x\nmodel y: x\n", "", PLAN_RUN, 2);
+
+	(void)state;
+	done[0] = done[1] = RESULT_SUCCESS;
+	done[2] = done[4] = RESULT_SKIPPED;
+	done[3] = RESULT_ERROR;
+	r->o.done = done;
+	go(r);
+	assert_string_equal(fake_started(r->f), "c");
+	check_ends(r, "a success, b success, c success, x error, y skipped!");
+	assert_int_equal(ended(r, "a")->attempts, 0);
+	assert_int_equal(ended(r, "y")->cause, task(r, "x")->index);
+	finish(r);
+}
+
+static void
+a_child_known_while_its_parent_runs(void **state)
+{
+	enum result_status done[] = { RESULT_SKIPPED, RESULT_SUCCESS, RESULT_SKIPPED };
+	struct run *r = prepare("model a\nmodel b: a\nmodel c: b\n", "", PLAN_RUN, 2);
+
+	(void)state;
+	r->o.done = done;
+	go(r);
+	check_ends(r, "a success, b success, c success");
+	finish(r);
+}
+
+static struct schedule *logging;
+
+static void
+log_lines(int64_t now_ms)
+{
+	(void)now_ms;
+	schedule_log(logging, "model.p.a", "warn", "look here");
+	schedule_log(logging, NULL, "info", "and there");
+	schedule_log(logging, "model.p.unknown", "info", "or anywhere");
+}
+
+static void
+lines_reach_the_observers(void **state)
+{
+	struct run *r = prepare("model a\n", "a: ok@100", PLAN_RUN, 1);
+
+	(void)state;
+	sim_pool_at(50, log_lines);
+	r->s = logging = schedule_new(r->p, &r->o);
+	r->rc = schedule_run(r->s, &r->sum, &r->err);
+	assert_string_equal(r->log.data, "warn: look here\ninfo: and there\ninfo: or anywhere\n");
+	finish(r);
+}
+
+static void
+ticks_come_while_something_runs(void **state)
+{
+	struct run *r = prepare("model a\n", "a: ok@1050", PLAN_RUN, 1);
+
+	(void)state;
+	r->o.tick_ms = 100;
+	go(r);
+	assert_int_equal(r->nticks, 10);
+	finish(r);
+}
+
+static void
+empty_plans(void **state)
+{
+	struct run *r = prepare("source s\n", "", PLAN_RUN, 4);
+
+	(void)state;
+	go(r);
+	assert_int_equal(r->rc, 0);
+	assert_int_equal(r->sum.wall_ms, 0);
+	finish(r);
+	schedule_free(NULL);
+}
+
+static void
+random_runs_follow_the_plan(void **state)
+{
+	static const char *const steps[] = { "ok", "ok", "ok", "ok", "ok@7", "fail", "error", "transient ok",
+		"transient@3", "lost ok", "bystander ok", "warn", "skip", "connection@5 ok" };
+	uint32_t seed = 1;
+
+	(void)state;
+	for (int round = 0; round < 600; round++) {
+		struct buf graph = BUF_INIT, script = BUF_INIT;
+		struct run *r;
+		size_t n = 2 + (seed >> 20) % 30;
+
+		for (size_t i = 0; i < n; i++) {
+			seed = seed * 1664525u + 1013904223u;
+			buf_addf(&graph, "%s n%zu:", (seed >> 24) % 3 && i ? "model" : i % 2 ? "test" : "model", i);
+			for (int k = 0; k < 2 && i; k++) {
+				seed = seed * 1664525u + 1013904223u;
+				/* Parents have even numbers: those are models. */
+				if ((seed >> 16) % 3)
+					buf_addf(&graph, " n%zu", (seed >> 18) % i & ~(size_t)1);
+			}
+			buf_addc(&graph, '\n');
+			buf_addf(&script, "n%zu: %s; ", i, steps[(seed >> 12) % (sizeof(steps) / sizeof(steps[0]))]);
+		}
+		r = prepare(graph.data, script.data, round % 2 ? PLAN_BUILD : PLAN_RUN, 1 + (unsigned)round % 4);
+		r->o.fail_fast = round % 7 == 0;
+		go(r);
+		assert_int_equal(r->rc, 0);
+		for (size_t i = 0; i < r->p->ntasks; i++) {
+			const struct run_task *t = ended(r, r->p->tasks[i].node->name);
+			bool blocked = false;
+
+			assert_true(t->faults <= 3);
+			for (size_t k = 0; k < t->task->nparents; k++) {
+				size_t ntasks;
+				const struct run_task *p = &schedule_tasks(r->s, &ntasks)[t->task->parents[k]];
+
+				blocked |= p->state == TASK_SKIPPED || plan_blocks(r->p->command, p->status);
+				if (t->attempts > 0)
+					assert_true(p->state == TASK_DONE && p->ended_ms <= t->started_ms);
+			}
+			if (!r->o.fail_fast)
+				assert_int_equal(t->state == TASK_SKIPPED, blocked);
+		}
+		finish(r);
+		buf_release(&graph);
+		buf_release(&script);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(runs_parents_first),
+		cmocka_unit_test(longest_path_first),
+		cmocka_unit_test(fifo_is_first_come),
+		cmocka_unit_test(priority_goes_above_the_path),
+		cmocka_unit_test(tests_that_hold_nothing_back_wait_for_idle_threads),
+		cmocka_unit_test(threads_limit_what_runs_together),
+		cmocka_unit_test(pools_limit_what_runs_together),
+		cmocka_unit_test(a_failure_skips_its_descendants_only),
+		cmocka_unit_test(the_first_failed_ancestor_is_the_root_cause),
+		cmocka_unit_test(commands_have_their_own_blocking_statuses),
+		cmocka_unit_test(a_failed_test_or_unit_test_skips_what_it_holds_back),
+		cmocka_unit_test(a_transient_error_is_tried_again),
+		cmocka_unit_test(backoff_holds_no_thread),
+		cmocka_unit_test(tries_run_out),
+		cmocka_unit_test(final_errors_are_not_tried_again),
+		cmocka_unit_test(an_appending_node_with_unknown_outcome_is_not_tried_again),
+		cmocka_unit_test(jitter_depends_on_the_seed_alone),
+		cmocka_unit_test(bystanders_are_not_blamed),
+		cmocka_unit_test(a_node_at_two_deaths_runs_alone_and_is_blamed_then),
+		cmocka_unit_test(a_timeout_cancels_and_counts_as_transient),
+		cmocka_unit_test(a_timed_out_attempt_says_so),
+		cmocka_unit_test(a_cancel_that_comes_too_late_is_a_success),
+		cmocka_unit_test(an_attempt_that_never_answers_is_given_up_with_its_thread),
+		cmocka_unit_test(a_run_without_threads_ends),
+		cmocka_unit_test(fail_fast_cancels_on_a_final_failure),
+		cmocka_unit_test(fail_fast_ends_what_waits_for_another_try),
+		cmocka_unit_test(a_skip_by_dbt_or_a_warning_is_no_failure_to_stop_for),
+		cmocka_unit_test(nothing_starts_past_the_deadline),
+		cmocka_unit_test(a_run_that_ends_in_time_is_not_late),
+		cmocka_unit_test(the_deadline_follows_the_wall_clock),
+		cmocka_unit_test(the_first_interrupt_on_a_terminal_lets_tasks_end),
+		cmocka_unit_test(the_second_interrupt_cancels),
+		cmocka_unit_test(other_signals_cancel_at_once),
+		cmocka_unit_test(a_stopped_run_is_over_within_the_grace),
+		cmocka_unit_test(an_attempt_nobody_could_record_is_not_dispatched),
+		cmocka_unit_test(a_failed_record_of_an_end_stops_new_starts),
+		cmocka_unit_test(known_results_are_not_run_again),
+		cmocka_unit_test(a_child_known_while_its_parent_runs),
+		cmocka_unit_test(lines_reach_the_observers),
+		cmocka_unit_test(ticks_come_while_something_runs),
+		cmocka_unit_test(empty_plans),
+		cmocka_unit_test(random_runs_follow_the_plan),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
