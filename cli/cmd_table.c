@@ -7,6 +7,7 @@
 #include "cli/opts.h"
 
 static const struct command *const commands[] = {
+	&cmd_ls, &cmd_list,
 	&cmd_help,
 };
 

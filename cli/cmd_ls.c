@@ -1,0 +1,469 @@
+/* cmd_ls.c -- `heddle ls`: which nodes a selection takes, as `dbt ls` writes them. Reads the
+ * manifest only; starts nothing. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "cli/cmd.h"
+#include "cli/dbt_opts.h"
+#include "cli/select_opts.h"
+#include "graph/graph.h"
+#include "graph/json.h"
+#include "graph/scan.h"
+#include "graph/set.h"
+#include "util/buf.h"
+#include "util/log.h"
+#include "util/text.h"
+#include "util/xalloc.h"
+
+#define LS_KINDS (KIND_BIT(NKINDS) - 1 - KIND_BIT(KIND_ANALYSIS) - KIND_BIT(KIND_OPERATION))
+
+struct listing {
+	const struct graph *g;
+	const struct set *set;
+	const struct strs *keys;    /* --output-keys */
+	const char *manifest;
+	struct buf *out;
+};
+
+/* ---- lines ---- */
+
+static void
+add_line(struct buf *out, const struct node *n, const char *text)
+{
+	(void)n;
+	text_add_safe(out, text, false, "");
+	buf_addc(out, '\n');
+}
+
+static void
+write_unique_id(struct buf *out, const struct node *n)
+{
+	add_line(out, n, n->id);
+}
+
+static void
+write_path(struct buf *out, const struct node *n)
+{
+	add_line(out, n, n->path);
+}
+
+static void
+write_name(struct buf *out, const struct node *n)
+{
+	struct buf b = BUF_INIT;
+
+	if (n->kind == KIND_SOURCE)
+		buf_addf(&b, "%s.%s", n->source_name, n->name);
+	else if (n->kind == KIND_MODEL && n->versioned)
+		buf_addf(&b, "%s.v%s", n->name, n->version);
+	else
+		buf_adds(&b, n->name);
+	add_line(out, n, b.data);
+	buf_release(&b);
+}
+
+/* What finds exactly this node again. */
+static void
+write_selector(struct buf *out, const struct node *n)
+{
+	struct buf b = BUF_INIT;
+
+	switch (n->kind) {
+	case KIND_SOURCE:
+		buf_addf(&b, "source:%s.%s.%s", n->package, n->source_name, n->name);
+		break;
+	case KIND_EXPOSURE:
+	case KIND_METRIC:
+	case KIND_SAVED_QUERY:
+	case KIND_SEMANTIC_MODEL:
+		buf_addf(&b, "%s:%s.%s", kind_name(n->kind), n->package, n->name);
+		break;
+	case KIND_UNIT_TEST:
+		buf_addf(&b, "unit_test:%s.%s", n->package, n->name);
+		if (n->version)
+			buf_addf(&b, "_v%s", n->version);
+		break;
+	default:
+		for (size_t i = 0; i < n->fqn.n; i++)
+			buf_addf(&b, "%s%s", i == 0 ? "" : ".", n->fqn.v[i]);
+	}
+	add_line(out, n, buf_str(&b));
+	buf_release(&b);
+}
+
+/* ---- JSON ---- */
+
+static void
+add_code_point(struct buf *out, unsigned c)
+{
+	if (c >= 0x10000) {
+		buf_addf(out, "\\u%04x", 0xd800 + ((c - 0x10000) >> 10));
+		c = 0xdc00 + ((c - 0x10000) & 0x3ff);
+	}
+	buf_addf(out, "\\u%04x", c);
+}
+
+/* A string as json.dumps() has it: what is not ASCII is escaped. The scanner checked the UTF-8. */
+static const char *
+add_string(struct buf *out, const char *s)
+{
+	buf_addc(out, *s++);
+	while (*s && *s != '"') {
+		unsigned char c = (unsigned char)*s;
+		unsigned n = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2, code;
+
+		if (c == '\\') {
+			if (s[1] == '/')
+				buf_addc(out, '/');
+			else
+				buf_add(out, s, 2);
+			s += 2;
+		} else if (c < 0x7f) {
+			buf_addc(out, *s++);
+		} else if (c == 0x7f) {
+			add_code_point(out, c);
+			s++;
+		} else {
+			code = c & (0x7fu >> n);
+			for (unsigned i = 1; i < n; i++)
+				code = code << 6 | ((unsigned char)s[i] & 0x3f);
+			add_code_point(out, code);
+			s += n;
+		}
+	}
+	buf_addc(out, '"');
+	return *s ? s + 1 : s;
+}
+
+/* JSON text in Python's own spacing: ", " and ": ". */
+static void
+add_json(struct buf *out, const char *text)
+{
+	const char *end = json_end(text);
+
+	for (const char *s = text; end && s < end;) {
+		if (*s == '"') {
+			s = add_string(out, s);
+			continue;
+		}
+		if (!strchr(" \t\r\n", *s))
+			buf_addc(out, *s);
+		if (*s == ',' || *s == ':')
+			buf_addc(out, ' ');
+		s++;
+	}
+}
+
+static void
+add_key(struct buf *out, const char *key)
+{
+	if (out->len > 0 && out->data[out->len - 1] != '{')
+		buf_adds(out, ", ");
+	text_add_json(out, key);
+	buf_adds(out, ": ");
+}
+
+/* "config.materialized": the value under the keys, or NULL. */
+static const char *
+nested(const char *object, const char *path)
+{
+	while (object && *path) {
+		size_t n = strcspn(path, ".");
+		char *key = xstrndup(path, n);
+
+		object = json_get(object, key);
+		free(key);
+		path += n;
+		path += *path == '.';
+	}
+	return object;
+}
+
+static void
+add_asked_keys(struct buf *out, const char *node, const struct strs *keys)
+{
+	for (size_t i = 0; i < keys->n; i++) {
+		const char *key = keys->v[i];
+		const char *value = strchr(key, '.') ? nested(node, key) : json_get(node, key);
+
+		if (!value || (strchr(key, '.') && json_is_null(value)))
+			continue;
+		add_key(out, key);
+		add_json(out, value);
+	}
+}
+
+/* dbt's own choice, in the node's order. */
+static void
+add_usual_keys(struct buf *out, const char *node)
+{
+	static const char *const usual[] = {
+		"alias", "name", "package_name", "depends_on", "tags", "config", "resource_type",
+		"source_name", "original_file_path", "unique_id",
+	};
+
+	for (const char *item = json_first(node); item; item = json_next(item))
+		for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
+			if (json_is_string(item, usual[i])) {
+				add_key(out, usual[i]);
+				add_json(out, json_value(item));
+			}
+}
+
+static char *
+node_line(const char *node, const struct strs *keys)
+{
+	struct buf line = BUF_INIT;
+
+	buf_addc(&line, '{');
+	if (keys->n > 0)
+		add_asked_keys(&line, node, keys);
+	else
+		add_usual_keys(&line, node);
+	buf_adds(&line, "}\n");
+	return buf_detach(&line);
+}
+
+/* One section of the manifest: the lines of the nodes in it that are wanted. */
+static int
+read_section(struct scan *s, const struct listing *l, char **lines)
+{
+	struct scan_text key;
+	int more;
+
+	if (scan_peek(s) != SCAN_OBJECT)
+		return scan_skip(s);
+	if (scan_object(s) < 0)
+		return -1;
+	while ((more = scan_key(s, &key)) > 0) {
+		const struct node *n = map_getn(&l->g->by_id, key.s, key.len);
+		bool wanted = n && set_has(l->set, n->index);
+		struct scan_text text;
+		char *node;
+
+		if (wanted)
+			scan_mark(s);
+		if (scan_skip(s) < 0)
+			return -1;
+		if (!wanted)
+			continue;
+		text = scan_marked(s);
+		node = xstrndup(text.s, text.len);
+		free(lines[n->index]);
+		lines[n->index] = node_line(node, l->keys);
+		free(node);
+	}
+	return more;
+}
+
+/* Any key may be asked for, so the manifest is read again, now for the chosen nodes' own text. */
+static int
+write_json(const struct listing *l, struct err *err)
+{
+	static const char *const sections[] = {
+		"nodes", "sources", "exposures", "metrics", "semantic_models", "saved_queries",
+		"unit_tests", "functions",
+	};
+	char **lines = xcalloc(l->g->nnodes + 1, sizeof(*lines));
+	struct scan_text key;
+	struct scan s;
+	int more = scan_open(&s, l->manifest, err);
+
+	if (more == 0)
+		more = scan_object(&s);
+	while (more >= 0 && (more = scan_key(&s, &key)) > 0) {
+		bool known = false;
+
+		for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
+			known = known || (strlen(sections[i]) == key.len &&
+			    memcmp(sections[i], key.s, key.len) == 0);
+		more = known ? read_section(&s, l, lines) : scan_skip(&s);
+	}
+	scan_close(&s);
+	for (size_t i = 0; i < l->g->nnodes; i++) {
+		if (more >= 0 && lines[i])
+			buf_adds(l->out, lines[i]);
+		free(lines[i]);
+	}
+	free(lines);
+	return more < 0 ? -1 : 0;
+}
+
+/* ---- the command ---- */
+
+static const struct output {
+	const char *name;
+	void (*write)(struct buf *out, const struct node *n);   /* NULL: json */
+} outputs[] = {
+	{ "selector", write_selector },
+	{ "name", write_name },
+	{ "path", write_path },
+	{ "json", NULL },
+	{ "unique-id", write_unique_id },
+};
+#define NOUTPUTS (sizeof(outputs) / sizeof(outputs[0]))
+
+static const struct output *
+find_output(const char *name, struct err *err)
+{
+	const char *names[NOUTPUTS], *near;
+
+	for (size_t i = 0; i < NOUTPUTS; i++) {
+		names[i] = outputs[i].name;
+		if (strcasecmp(outputs[i].name, name) == 0)
+			return &outputs[i];
+	}
+	near = text_closest(name, names, NOUTPUTS);
+	err_set(err, "--output: '%s' is not a form of output", name);
+	err_hint(err, near ? "did you mean '%s'?" : "one of selector, name, path, json, unique-id", near);
+	return NULL;
+}
+
+static int
+list(const struct listing *l, const struct output *output, struct err *err)
+{
+	if (!output->write)
+		return write_json(l, err);
+	for (size_t i = set_next(l->set, 0); i < l->g->nnodes; i = set_next(l->set, i + 1))
+		output->write(l->out, &l->g->nodes[i]);
+	return 0;
+}
+
+struct ls_opts {
+	const char *output;
+	struct words keys, stray;
+	bool quiet, help;
+};
+
+/* Options of dbt that decide nothing once the manifest is there: taken, like `dbt ls` takes them. */
+static int
+take_dbt_option(void *self, char **argv, int at, int argc)
+{
+	static const char *const telling[] = { "--target", "--vars", "--profile", "-t" };
+	int n = dbt_opt_take(argv, at, argc);
+
+	(void)self;
+	for (size_t i = 0; n > 0 && i < sizeof(telling) / sizeof(telling[0]); i++)
+		if (strncmp(argv[at], telling[i], strlen(telling[i])) == 0 &&
+		    (argv[at][strlen(telling[i])] == '\0' || argv[at][strlen(telling[i])] == '='))
+			log_warn("%s changes nothing here: the manifest was written with its own", argv[at]);
+	return n;
+}
+
+/* `--models` means models only, and goes with neither --select nor --resource-type. */
+static int
+check_models(struct err *err)
+{
+	if (selecting.models.n == 0)
+		return 0;
+	if (selecting.select.n > 0)
+		return err_set(err, "--models and --select exclude each other");
+	if (selecting.types.n > 0)
+		return err_set(err, "--models and --resource-type exclude each other");
+	return 0;
+}
+
+/* "name config" given as one word is two keys. */
+static struct strs
+split_words(struct arena *a, const struct words *words)
+{
+	struct strs out = { NULL, 0 };
+	size_t most = words->n;
+
+	for (size_t i = 0; i < words->n; i++)
+		for (const char *s = words->v[i]; *s; s++)
+			most += *s == ' ';
+	out.v = arena_alloc(a, (most + 1) * sizeof(*out.v));
+	for (size_t i = 0; i < words->n; i++)
+		for (const char *s = words->v[i]; *s; s += strspn(s, " ")) {
+			size_t n = strcspn(s, " ");
+
+			if (n > 0)
+				out.v[out.n++] = arena_strndup(a, s, n);
+			s += n;
+		}
+	return out;
+}
+
+static int
+ls_answer(struct ls_opts *o, struct err *err)
+{
+	struct graph *g = graph_new();
+	struct set set = SET_INIT;
+	struct buf out = BUF_INIT;
+	struct arena scratch = ARENA_INIT;
+	struct strs keys = { NULL, 0 };
+	const struct output *output = find_output(o->output, err);
+	struct listing l = { g, &set, &keys, NULL, &out };
+	int code = EXIT_BAD_INPUT;
+
+	if (!output || check_models(err) < 0 ||
+	    select_opts_resolve(LS_KINDS, LS_KINDS | KIND_BIT(KIND_ANALYSIS), 0, g, &set, err) < 0)
+		goto out;
+	if (set_is_empty(&set) && !o->quiet)
+		log_warn("No nodes selected!");
+	l.manifest = selecting.project.manifest;
+	keys = split_words(&scratch, &o->keys);
+	if (list(&l, output, err) < 0)
+		goto out;
+	fwrite(buf_str(&out), 1, out.len, stdout);
+	code = EXIT_GOOD;
+out:
+	arena_release(&scratch);
+	buf_release(&out);
+	set_release(&set);
+	graph_free(g);
+	return code;
+}
+
+static int
+ls_main(int argc, char **argv, struct err *err)
+{
+	struct ls_opts o = { .output = "selector" };
+	const struct opt own[] = {
+		{ 0, "output", "FORM", OPT_TEXT, &o.output,
+		  "selector, name, path, json or unique-id (selector)" },
+		{ 0, "output-keys", "KEYS", OPT_WORDS, &o.keys,
+		  "keys of each JSON object: name config.materialized ..." },
+		{ 'q', "quiet", NULL, OPT_FLAG, &o.quiet, "no warnings" },
+		{ 'h', "help", NULL, OPT_FLAG, &o.help, "this text" },
+		{ 0 }
+	};
+	const struct opt *const tables[] = { select_opts, models_opts, source_opts, own, NULL };
+	const struct opt_group groups[] = {
+		{ "selection", select_opts }, { "", models_opts }, { "what to read", source_opts },
+		{ "output", own }, { 0 }
+	};
+	const struct opt_unknown unknown = { NULL, take_dbt_option };
+	int code = EXIT_BAD_INPUT;
+
+	if (opts_parse(argc, argv, tables, &o.stray, &unknown, err) == 0) {
+		selecting.quiet = o.quiet;
+		code = o.help ? command_help(&cmd_ls, groups) : ls_answer(&o, err);
+	}
+	words_release(&o.keys);
+	words_release(&o.stray);
+	select_opts_release();
+	return code;
+}
+
+const struct command cmd_ls = {
+	.name = "ls",
+	.summary = "which nodes a selection takes; reads the manifest, starts nothing",
+	.usage = "[options]",
+	.examples =
+	    "  heddle ls --select +orders\n"
+	    "  heddle ls --select state:modified+ --state prod --resource-type model\n"
+	    "  heddle ls --select tag:nightly,config.materialized:incremental --exclude path:models/old\n"
+	    "  heddle ls --output json --output-keys name config.materialized\n",
+	.run = ls_main,
+};
+
+const struct command cmd_list = {
+	.name = "list",
+	.summary = "the same as ls",
+	.usage = "[options]",
+	.run = ls_main,
+};

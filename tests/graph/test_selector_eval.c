@@ -1,0 +1,835 @@
+#include "tests/check.h"
+
+#include "graph/manifest.h"
+#include "graph/selector.h"
+#include "graph/selector_eval.h"
+#include "util/buf.h"
+#include "util/text.h"
+
+/* ---- projects from a few lines ---- */
+
+/*
+ * A project as text, one node a line: KIND NAME [#TAG ...] [< PARENT ...]. Parents are names of
+ * lines above. Everything is in package `shop`; a model's folder is its name up to the first '_'.
+ */
+static struct buf json;
+
+static void
+add_strings(const char *key, const char *const *v, size_t n)
+{
+	buf_addf(&json, ", \"%s\": [", key);
+	for (size_t i = 0; i < n; i++)
+		buf_addf(&json, "%s\"%s\"", i == 0 ? "" : ", ", v[i]);
+	buf_adds(&json, "]");
+}
+
+struct line {
+	char kind[32], name[64];
+	const char *tags[8], *parents[64];
+	size_t ntags, nparents;
+};
+
+#define MAX_LINES 128
+
+static struct line lines[MAX_LINES];
+static size_t nlines;
+
+static const char *
+id_of(const struct line *l)
+{
+	static char ids[80][128];
+	static size_t next;
+	char *id = ids[next++ % 80];
+
+	snprintf(id, sizeof(ids[0]), "%s.shop.%s%s", l->kind, strcmp(l->kind, "source") ? "" : "raw.", l->name);
+	return id;
+}
+
+static const struct line *
+line_named(const char *name)
+{
+	for (size_t i = 0; i < nlines; i++)
+		if (strcmp(lines[i].name, name) == 0)
+			return &lines[i];
+	fail_msg("no line named '%s'", name);
+	return NULL;
+}
+
+static void
+add_node(const struct line *l)
+{
+	const char *ids[64], *fqn[3] = { "shop", NULL, NULL };
+	size_t nfqn = 1, folder = strcspn(l->name, "_");
+	char name[64];
+
+	snprintf(name, sizeof(name), "%.*s", (int)folder, l->name);
+	if (l->name[folder])
+		fqn[nfqn++] = name;
+	fqn[nfqn++] = l->name;
+	buf_addf(&json, "\"%s\": {\"unique_id\": \"%s\", \"resource_type\": \"%s\", \"name\": \"%s\", "
+	    "\"package_name\": \"shop\", \"source_name\": \"raw\", \"original_file_path\": \"models/%s/%s.sql\", "
+	    "\"config\": {\"enabled\": true", id_of(l), id_of(l), l->kind, l->name, name, l->name);
+	add_strings("tags", l->tags, l->ntags);
+	buf_adds(&json, "}");
+	add_strings("fqn", fqn, nfqn);
+	add_strings("tags", l->tags, l->ntags);
+	for (size_t i = 0; i < l->nparents; i++)
+		ids[i] = id_of(line_named(l->parents[i]));
+	buf_adds(&json, ", \"depends_on\": {\"macros\": []");
+	add_strings("nodes", ids, l->nparents);
+	buf_adds(&json, "}}");
+}
+
+static void
+add_section(const char *section, const char *kinds)
+{
+	bool first = true;
+
+	buf_addf(&json, ", \"%s\": {", section);
+	for (size_t i = 0; i < nlines; i++) {
+		char kind[40];
+
+		snprintf(kind, sizeof(kind), "|%s|", lines[i].kind);
+		if (!strstr(kinds, kind))
+			continue;
+		buf_adds(&json, first ? "" : ", ");
+		add_node(&lines[i]);
+		first = false;
+	}
+	buf_adds(&json, "}");
+}
+
+static struct graph *
+load_lines(void)
+{
+	struct graph *g = graph_new();
+	struct err err = ERR_INIT;
+
+	buf_truncate(&json, 0);
+	buf_adds(&json, "{\"metadata\": {\"dbt_schema_version\": "
+	    "\"https://schemas.getdbt.com/dbt/manifest/v12.json\", \"project_name\": \"shop\"}");
+	add_section("nodes", "|model|seed|snapshot|test|");
+	add_section("sources", "|source|");
+	add_section("unit_tests", "|unit_test|");
+	add_section("exposures", "|exposure|");
+	buf_adds(&json, "}");
+	if (manifest_parse(g, "test", json.data, json.len, GRAPH_CONFIG | GRAPH_PATHS, NULL, &err) < 0)
+		fail_msg("%s\n%s", err.msg, json.data);
+	return g;
+}
+
+static struct graph *
+project(const char *text)
+{
+	static char copy[4096];
+	char *save_line = NULL, *save = NULL;
+
+	nlines = 0;
+	snprintf(copy, sizeof(copy), "%s", text);
+	for (char *l = strtok_r(copy, "\n", &save_line); l; l = strtok_r(NULL, "\n", &save_line)) {
+		struct line *n = &lines[nlines];
+		bool parents = false;
+
+		memset(n, 0, sizeof(*n));
+		snprintf(n->kind, sizeof(n->kind), "%s", strtok_r(l, " ", &save));
+		snprintf(n->name, sizeof(n->name), "%s", strtok_r(NULL, " ", &save));
+		for (char *w = strtok_r(NULL, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
+			if (*w == '<')
+				parents = true;
+			else if (parents)
+				n->parents[n->nparents++] = w;
+			else
+				n->tags[n->ntags++] = w + 1;
+		}
+		nlines++;
+	}
+	return load_lines();
+}
+
+/* ---- asking ---- */
+
+static struct buf unmatched;
+
+static void
+note_unmatched(void *self, const char *word)
+{
+	(void)self;
+	buf_addf(&unmatched, "[%s]", word);
+}
+
+static int
+evaluate(const struct graph *g, const char *select, const char *exclude, enum selector_mode mode,
+    struct set *out, struct err *err)
+{
+	struct selector_env env = { .graph = g, .unmatched = note_unmatched };
+	struct strs s = { &select, 1 }, x = { &exclude, 1 };
+	struct arena arena = ARENA_INIT;
+	const struct selector *tree = selector_of_words(&arena, select ? &s : NULL, exclude ? &x : NULL,
+	    mode, err);
+	int rc = -1;
+
+	buf_truncate(&unmatched, 0);
+	set_init(out, 0);
+	if (tree) {
+		set_release(out);
+		rc = selector_eval(tree, &env, out, err);
+	}
+	arena_release(&arena);
+	return rc;
+}
+
+/* Names in the order of unique ids, or the error. */
+static const char *
+answer(const struct graph *g, const char *select, const char *exclude, enum selector_mode mode)
+{
+	static struct buf b;
+	struct err err = ERR_INIT;
+	struct set out;
+
+	buf_truncate(&b, 0);
+	if (evaluate(g, select, exclude, mode, &out, &err) < 0)
+		buf_adds(&b, err.msg);
+	else
+		for (size_t i = set_next(&out, 0); i < out.nbits; i = set_next(&out, i + 1))
+			buf_addf(&b, "%s%s", b.len ? " " : "", g->nodes[i].name);
+	set_release(&out);
+	err_release(&err);
+	return buf_str(&b);
+}
+
+static const char *
+selected(const struct graph *g, const char *select)
+{
+	return answer(g, select, NULL, MODE_EAGER);
+}
+
+/* ---- a small shop ---- */
+
+static const char shop[] =
+    "source orders\n"
+    "source people\n"
+    "seed countries #static\n"
+    "model stg_orders #staging < orders\n"
+    "model stg_people #staging < people countries\n"
+    "model fct_sales #mart #nightly < stg_orders stg_people\n"
+    "model dim_people #mart < stg_people\n"
+    "exposure board < fct_sales\n"
+    "test orders_unique < stg_orders\n"
+    "test sales_people < fct_sales dim_people\n"
+    "test sales_raw < fct_sales orders\n"
+    "unit_test sums < fct_sales\n"
+    "test lonely\n";
+
+static void
+test_graph_operators(void **state)
+{
+	struct graph *g = project(shop);
+
+	(void)state;
+#define ONLY(words) answer(g, words, NULL, MODE_EMPTY)
+	assert_string_equal(ONLY("fct_sales"), "fct_sales");
+	assert_string_equal(ONLY("+fct_sales"),
+	    "fct_sales stg_orders stg_people countries orders people");
+	assert_string_equal(ONLY("1+fct_sales"), "fct_sales stg_orders stg_people");
+	assert_string_equal(ONLY("0+fct_sales"), "fct_sales");
+	assert_string_equal(ONLY("stg_orders+1"), "fct_sales stg_orders orders_unique");
+	assert_string_equal(ONLY("stg_orders+"),
+	    "board fct_sales stg_orders orders_unique sales_people sales_raw sums");
+	assert_string_equal(ONLY("@dim_people"), "dim_people fct_sales stg_orders stg_people countries "
+	    "orders people sales_people");
+	assert_string_equal(ONLY("1+fct_sales+1"),
+	    "board fct_sales stg_orders stg_people sales_people sales_raw sums");
+	assert_string_equal(ONLY("no_such"), "");
+#undef ONLY
+	graph_free(g);
+}
+
+static void
+test_tests_come_along(void **state)
+{
+	struct graph *g = project(shop);
+
+	(void)state;
+	assert_string_equal(answer(g, "fct_sales", NULL, MODE_EAGER),
+	    "fct_sales sales_people sales_raw sums");
+	assert_string_equal(answer(g, "fct_sales", NULL, MODE_CAUTIOUS), "fct_sales sums");
+	/* the source needs no building; dim_people does */
+	assert_string_equal(answer(g, "fct_sales", NULL, MODE_BUILDABLE), "fct_sales sales_raw sums");
+	assert_string_equal(answer(g, "fct_sales", NULL, MODE_EMPTY), "fct_sales");
+	/* halves that meet in two words join under cautious, and an exclude drops them again */
+	assert_string_equal(answer(g, "fct_sales dim_people", NULL, MODE_CAUTIOUS),
+	    "dim_people fct_sales sales_people sums");
+	assert_string_equal(answer(g, "fct_sales dim_people", "dim_people", MODE_CAUTIOUS),
+	    "fct_sales sales_people sums");
+	assert_string_equal(answer(g, "fct_sales dim_people", "dim_people", MODE_EAGER),
+	    "fct_sales sales_raw sums");
+	/* both sides of an intersection expand first */
+	assert_string_equal(selected(g, "fct_sales,tag:mart"), "fct_sales sales_people sales_raw sums");
+	graph_free(g);
+}
+
+static void
+test_words_that_find_nothing_are_told(void **state)
+{
+	struct graph *g = project(shop);
+
+	(void)state;
+	answer(g, "nope fct_sales,stg_orders tag:x,fct_sales", "void", MODE_EMPTY);
+	assert_string_equal(buf_str(&unmatched), "[nope][fct_sales,stg_orders][tag:x,fct_sales][void]");
+	answer(g, NULL, NULL, MODE_EAGER);
+	assert_string_equal(buf_str(&unmatched), "");
+	graph_free(g);
+}
+
+static void
+test_nothing_selected_means_all(void **state)
+{
+	struct graph *g = project(shop);
+
+	(void)state;
+	assert_string_equal(answer(g, NULL, NULL, MODE_EAGER),
+	    "board dim_people fct_sales stg_orders stg_people countries orders people lonely "
+	    "orders_unique sales_people sales_raw sums");
+	assert_string_equal(answer(g, NULL, "tag:mart", MODE_EAGER),
+	    "board stg_orders stg_people countries orders people lonely orders_unique");
+	graph_free(g);
+}
+
+static void
+test_methods(void **state)
+{
+	static const struct {
+		const char *select, *names;
+	} cases[] = {
+		{ "shop.stg", "stg_orders stg_people" },
+		{ "stg", "stg_orders stg_people" },
+		{ "s*_orders", "stg_orders" },
+		{ "shop.fct.*", "fct_sales" },
+		{ "people", "" },                         /* sources have no plain name */
+		{ "source:raw", "orders people" },
+		{ "source:raw.ord*", "orders" },
+		{ "source:shop.raw.people", "people" },
+		{ "tag:n*", "fct_sales" },
+		{ "package:this,exposure:board", "board" },
+		{ "exposure:shop.b*", "board" },
+		{ "resource_type:seed", "countries" },
+		{ "resource_type:macro", "" },
+		{ "path:models/stg", "stg_orders stg_people" },
+		{ "models/*/stg_orders.sql", "stg_orders" },
+		{ "path:**,resource_type:seed", "countries" },
+		{ "stg_orders.sql", "stg_orders" },
+		{ "file:stg_*", "stg_orders stg_people" },
+		{ "config.enabled:true,tag:mart", "dim_people fct_sales" },
+		{ "config.enabled:false", "" },
+		{ "unit_test:sums", "sums" },
+		{ "test_type:unit", "sums" },
+		{ "test_type:at,lonely", "lonely" },
+		{ "version:none,stg_orders", "stg_orders" },
+		{ "access:public", "" },
+	};
+	struct graph *g = project(shop);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_string_equal(answer(g, cases[i].select, NULL, MODE_EMPTY), cases[i].names);
+	graph_free(g);
+}
+
+static void
+test_bad_values_are_refused(void **state)
+{
+	struct graph *g = project(shop);
+
+	(void)state;
+	assert_string_equal(selected(g, "source:a.b.c.d"), "selection criterion 'source:a.b.c.d': "
+	    "'a.b.c.d' has too many parts, a source is SOURCE, SOURCE.TABLE or PACKAGE.SOURCE.TABLE");
+	assert_string_equal(selected(g, "metric:a.b.c"), "selection criterion 'metric:a.b.c': "
+	    "'a.b.c' has too many parts, a metric is NAME or PACKAGE.NAME");
+	assert_string_equal(selected(g, "resource_type:models"),
+	    "selection criterion 'resource_type:models': 'models' is not a resource type");
+	assert_string_equal(selected(g, "test_type:x"),
+	    "selection criterion 'test_type:x': 'x' is not a type of test");
+	assert_string_equal(selected(g, "version:new"),
+	    "selection criterion 'version:new': 'new' is not a kind of version");
+	assert_string_equal(selected(g, "path:"), "selection criterion 'path:': the path is empty");
+	assert_string_equal(selected(g, "state:new"),
+	    "selection criterion 'state:new': there is nothing to compare with");
+	graph_free(g);
+}
+
+/* ---- against a slow, obvious model, on random projects ---- */
+
+static uint64_t seed = 0x853c49e6748fea9bu;
+
+static size_t
+draw(size_t below)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return (size_t)((seed >> 11) % below);
+}
+
+#define MAX_NODES 24
+
+typedef struct {
+	bool has[MAX_NODES];
+} group;    /* of lines, by number */
+
+struct criterion {
+	bool at, up, down;
+	size_t up_depth, down_depth;     /* MAX_NODES: all */
+	int by;                          /* 0 name, 1 tag, 2 kind, 3 everything by fqn:* */
+	char value[64];
+};
+
+struct word {
+	struct criterion parts[3];
+	size_t nparts;
+};
+
+struct request {
+	struct word select[3], exclude[2];
+	size_t nselect, nexclude;
+	enum selector_mode mode;
+};
+
+static const char *const kinds[] = { "source", "seed", "model", "snapshot", "test", "unit_test", "exposure" };
+
+static bool
+is_test(size_t i)
+{
+	return strstr(lines[i].kind, "test") != NULL;
+}
+
+static bool
+is_parent(size_t p, size_t c)
+{
+	for (size_t k = 0; k < lines[c].nparents; k++)
+		if (strcmp(lines[c].parents[k], lines[p].name) == 0)
+			return true;
+	return false;
+}
+
+static void
+random_lines(void)
+{
+	static char names[MAX_NODES][24];
+	static const char *const tags[] = { "red", "blue" };
+
+	nlines = 4 + draw(MAX_NODES - 4);
+	for (size_t i = 0; i < nlines; i++) {
+		struct line *l = &lines[i];
+
+		memset(l, 0, sizeof(*l));
+		snprintf(names[i], sizeof(names[i]), "n%zu", i);
+		snprintf(l->name, sizeof(l->name), "%s", names[i]);
+		snprintf(l->kind, sizeof(l->kind), "%s", kinds[i < 2 ? draw(2) : draw(7)]);
+		if (draw(3) == 0)
+			l->tags[l->ntags++] = tags[draw(2)];
+		if (strcmp(l->kind, "source") == 0 || strcmp(l->kind, "seed") == 0)
+			continue;
+		for (size_t p = 0; p < i && l->nparents < 4; p++)
+			if (!is_test(p) && strcmp(lines[p].kind, "exposure") != 0 && draw(4) == 0)
+				l->parents[l->nparents++] = names[p];
+	}
+}
+
+static group
+reach_slowly(group from, bool down, size_t depth)
+{
+	group out = { { false } };
+
+	for (size_t step = 0; step < depth; step++) {
+		group next = { { false } };
+
+		for (size_t a = 0; a < nlines; a++)
+			for (size_t b = 0; b < nlines; b++)
+				if (from.has[a] && (down ? is_parent(a, b) : is_parent(b, a)))
+					next.has[b] = true;
+		for (size_t i = 0; i < nlines; i++)
+			out.has[i] = out.has[i] || next.has[i];
+		from = next;
+	}
+	return out;
+}
+
+static group
+both(group a, group b)
+{
+	for (size_t i = 0; i < nlines; i++)
+		a.has[i] = a.has[i] || b.has[i];
+	return a;
+}
+
+static bool
+all_parents_in(size_t t, group g)
+{
+	for (size_t p = 0; p < nlines; p++)
+		if (is_parent(p, t) && !g.has[p])
+			return false;
+	return true;
+}
+
+static group
+chosen_by(const struct criterion *c)
+{
+	group out = { { false } };
+
+	for (size_t i = 0; i < nlines; i++) {
+		const struct line *l = &lines[i];
+		bool source = strcmp(l->kind, "source") == 0;
+
+		if (c->by == 0)
+			out.has[i] = !source && strcmp(l->name, c->value) == 0;
+		else if (c->by == 1)
+			out.has[i] = l->ntags > 0 && strcmp(l->tags[0], c->value) == 0;
+		else if (c->by == 2)
+			out.has[i] = strcmp(l->kind, c->value) == 0;
+		else
+			out.has[i] = !source;
+	}
+	if (c->at) {
+		group below = both(out, reach_slowly(out, true, MAX_NODES));
+		group added = both(below, reach_slowly(below, false, MAX_NODES));
+
+		if (c->up)
+			added = both(added, reach_slowly(out, false, c->up_depth));
+		return added;
+	}
+	group found = out;
+
+	if (c->up)
+		found = both(found, reach_slowly(out, false, c->up_depth));
+	if (c->down)
+		found = both(found, reach_slowly(out, true, c->down_depth));
+	return found;
+}
+
+struct pair {
+	group direct, later;
+};
+
+static struct pair
+expand_slowly(group chosen, enum selector_mode mode)
+{
+	struct pair r = { chosen, { { false } } };
+	group present = both(chosen, reach_slowly(chosen, false, MAX_NODES));
+
+	for (size_t i = 0; i < nlines; i++)
+		present.has[i] = present.has[i] || strcmp(lines[i].kind, "source") == 0;
+	for (size_t p = 0; mode != MODE_EMPTY && p < nlines; p++)
+		for (size_t t = 0; chosen.has[p] && t < nlines; t++) {
+			if (!is_test(t) || !is_parent(p, t))
+				continue;
+			if (mode == MODE_EAGER || all_parents_in(t, chosen) ||
+			    (mode == MODE_BUILDABLE && all_parents_in(t, present)))
+				r.direct.has[t] = true;
+			else
+				r.later.has[t] = true;
+		}
+	return r;
+}
+
+/* op: 'u' union, 'i' intersection, 'd' difference. */
+static struct pair
+combine_slowly(char op, const struct pair *parts, size_t n, enum selector_mode mode)
+{
+	struct pair r = { { { false } }, { { false } } };
+
+	for (size_t i = 0; i < nlines; i++)
+		for (size_t k = 0; k < n; k++) {
+			bool direct = parts[k].direct.has[i], any = direct || parts[k].later.has[i];
+
+			if (k == 0) {
+				r.direct.has[i] = direct;
+				r.later.has[i] = any;
+			} else if (op == 'u') {
+				r.direct.has[i] = r.direct.has[i] || direct;
+				r.later.has[i] = r.later.has[i] || any;
+			} else if (op == 'i') {
+				r.direct.has[i] = r.direct.has[i] && direct;
+				r.later.has[i] = r.later.has[i] && any;
+			} else {
+				r.direct.has[i] = r.direct.has[i] && !direct;
+				r.later.has[i] = r.later.has[i] && !any;
+			}
+		}
+	group present = r.direct;
+
+	if (mode == MODE_BUILDABLE)
+		present = both(present, reach_slowly(present, false, MAX_NODES));
+	if (mode == MODE_CAUTIOUS || mode == MODE_BUILDABLE)
+		for (size_t t = 0; t < nlines; t++)
+			if (strcmp(lines[t].kind, "test") == 0 && r.later.has[t] && all_parents_in(t, present))
+				r.direct.has[t] = true;
+	return r;
+}
+
+static struct pair
+answer_words(const struct word *words, size_t n, enum selector_mode mode)
+{
+	struct pair found[3];
+
+	for (size_t i = 0; i < n; i++) {
+		struct pair parts[3];
+
+		for (size_t k = 0; k < words[i].nparts; k++)
+			parts[k] = expand_slowly(chosen_by(&words[i].parts[k]), mode);
+		found[i] = combine_slowly('i', parts, words[i].nparts, mode);
+	}
+	return combine_slowly('u', found, n, mode);
+}
+
+static group
+answer_slowly(const struct request *r)
+{
+	struct pair sides[2] = {
+		answer_words(r->select, r->nselect, r->mode),
+		answer_words(r->exclude, r->nexclude, r->mode),
+	};
+
+	return combine_slowly('d', sides, 2, MODE_EAGER).direct;
+}
+
+static struct criterion
+random_criterion(void)
+{
+	struct criterion c = { .at = draw(6) == 0, .up = draw(3) == 0, .by = (int)draw(4) };
+
+	c.down = !c.at && draw(3) == 0;
+	c.up_depth = draw(2) ? draw(4) : MAX_NODES;
+	c.down_depth = draw(2) ? draw(4) : MAX_NODES;
+	if (c.by == 0)
+		snprintf(c.value, sizeof(c.value), "n%zu", draw(nlines + 1));
+	else if (c.by == 1)
+		snprintf(c.value, sizeof(c.value), "%s", draw(2) ? "red" : "blue");
+	else if (c.by == 2)
+		snprintf(c.value, sizeof(c.value), "%s", kinds[draw(7)]);
+	return c;
+}
+
+static void
+print_words(struct buf *b, const struct word *words, size_t n)
+{
+	static const char *const methods[] = { "", "tag:", "resource_type:", "fqn:*" };
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < words[i].nparts; k++) {
+			const struct criterion *c = &words[i].parts[k];
+
+			buf_adds(b, k > 0 ? "," : i > 0 ? " " : "");
+			buf_adds(b, c->at ? "@" : "");
+			if (c->up && c->up_depth < MAX_NODES)
+				buf_addf(b, "%zu", c->up_depth);
+			buf_addf(b, "%s%s%s%s", c->up ? "+" : "", methods[c->by], c->value, c->down ? "+" : "");
+			if (c->down && c->down_depth < MAX_NODES)
+				buf_addf(b, "%zu", c->down_depth);
+		}
+}
+
+static struct request
+random_request(void)
+{
+	struct request r = { .nselect = 1 + draw(3), .nexclude = draw(3), .mode = (enum selector_mode)draw(4) };
+
+	for (size_t i = 0; i < r.nselect; i++) {
+		r.select[i].nparts = 1 + draw(3);
+		for (size_t k = 0; k < r.select[i].nparts; k++)
+			r.select[i].parts[k] = random_criterion();
+	}
+	for (size_t i = 0; i < r.nexclude; i++) {
+		r.exclude[i].nparts = 1 + draw(2);
+		for (size_t k = 0; k < r.exclude[i].nparts; k++)
+			r.exclude[i].parts[k] = random_criterion();
+	}
+	return r;
+}
+
+static void
+print_lines(void)
+{
+	for (size_t i = 0; i < nlines; i++) {
+		print_error("%s %s", lines[i].kind, lines[i].name);
+		for (size_t k = 0; k < lines[i].ntags; k++)
+			print_error(" #%s", lines[i].tags[k]);
+		for (size_t k = 0; k < lines[i].nparents; k++)
+			print_error(" %s%s", k == 0 ? "< " : "", lines[i].parents[k]);
+		print_error("\n");
+	}
+}
+
+static void
+check_request(const struct graph *g, const struct request *r)
+{
+	struct buf select = BUF_INIT, exclude = BUF_INIT;
+	struct err err = ERR_INIT;
+	group want = answer_slowly(r);
+	struct set got;
+
+	print_words(&select, r->select, r->nselect);
+	print_words(&exclude, r->exclude, r->nexclude);
+	assert_int_equal(evaluate(g, select.data, exclude.len ? exclude.data : NULL, r->mode, &got, &err), 0);
+	for (size_t i = 0; i < nlines; i++) {
+		const struct node *n = graph_find(g, id_of(&lines[i]));
+
+		if (set_has(&got, n->index) == want.has[i])
+			continue;
+		print_lines();
+		fail_msg("--select %s --exclude %s, %s: %s is %s", select.data, buf_str(&exclude),
+		    selector_mode_name(r->mode), n->id, want.has[i] ? "missing" : "too much");
+	}
+	set_release(&got);
+	buf_release(&select);
+	buf_release(&exclude);
+}
+
+static void
+test_random_selections_equal_the_model(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 400; round++) {
+		struct graph *g;
+
+		random_lines();
+		g = load_lines();
+		for (int i = 0; i < 40; i++) {
+			struct request r = random_request();
+
+			check_request(g, &r);
+		}
+		graph_free(g);
+	}
+}
+
+static struct set
+set_of(const struct graph *g, const char *select, const char *exclude)
+{
+	struct err err = ERR_INIT;
+	struct set out;
+
+	assert_int_equal(evaluate(g, select, exclude, MODE_EMPTY, &out, &err), 0);
+	return out;
+}
+
+/* a b = a or b; a,b = a and b; a --exclude b = a and not b; without tests coming along. */
+static void
+check_laws(const struct graph *g, const char *a, const char *b)
+{
+	char both_words[256], crossed[256];
+	struct set x = set_of(g, a, NULL), y = set_of(g, b, NULL), z, want;
+
+	snprintf(both_words, sizeof(both_words), "%s %s", a, b);
+	snprintf(crossed, sizeof(crossed), "%s,%s", a, b);
+
+	set_copy(&want, &x);
+	set_union(&want, &y);
+	z = set_of(g, both_words, NULL);
+	assert_true(set_equal(&z, &want));
+	set_release(&z);
+	set_release(&want);
+
+	set_copy(&want, &x);
+	set_intersect(&want, &y);
+	z = set_of(g, crossed, NULL);
+	assert_true(set_equal(&z, &want));
+	set_release(&z);
+	set_release(&want);
+
+	set_copy(&want, &x);
+	set_subtract(&want, &y);
+	z = set_of(g, a, b);
+	assert_true(set_equal(&z, &want));
+	set_release(&z);
+	set_release(&want);
+
+	set_release(&x);
+	set_release(&y);
+}
+
+static void
+test_set_laws(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 200; round++) {
+		struct graph *g;
+
+		random_lines();
+		g = load_lines();
+		for (int i = 0; i < 10; i++) {
+			struct word w[2] = { { { random_criterion() }, 1 }, { { random_criterion() }, 1 } };
+			struct buf a = BUF_INIT, b = BUF_INIT;
+
+			print_words(&a, &w[0], 1);
+			print_words(&b, &w[1], 1);
+			check_laws(g, a.data, b.data);
+			buf_release(&a);
+			buf_release(&b);
+		}
+		graph_free(g);
+	}
+}
+
+/* @x is x+, and the ancestors of all of that. */
+static void
+test_at_equals_its_definition(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 200; round++) {
+		struct graph *g;
+
+		random_lines();
+		g = load_lines();
+		for (size_t i = 0; i < nlines; i++) {
+			char at[32], down[32];
+			struct set below, want, got;
+
+			snprintf(at, sizeof(at), "@n%zu", i);
+			snprintf(down, sizeof(down), "n%zu+", i);
+			got = set_of(g, at, NULL);
+			below = set_of(g, down, NULL);
+			set_copy(&want, &below);
+			for (size_t k = set_next(&below, 0); k < below.nbits; k = set_next(&below, k + 1)) {
+				char up[32];
+				struct set above;
+
+				snprintf(up, sizeof(up), "+%s", g->nodes[k].name);
+				above = set_of(g, up, NULL);
+				set_union(&want, &above);
+				set_release(&above);
+			}
+			assert_true(set_equal(&got, &want));
+			set_release(&got);
+			set_release(&below);
+			set_release(&want);
+		}
+		graph_free(g);
+	}
+}
+
+static int
+release(void **state)
+{
+	(void)state;
+	buf_release(&json);
+	buf_release(&unmatched);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_graph_operators),
+		cmocka_unit_test(test_tests_come_along),
+		cmocka_unit_test(test_words_that_find_nothing_are_told),
+		cmocka_unit_test(test_nothing_selected_means_all),
+		cmocka_unit_test(test_methods),
+		cmocka_unit_test(test_bad_values_are_refused),
+		cmocka_unit_test(test_random_selections_equal_the_model),
+		cmocka_unit_test(test_set_laws),
+		cmocka_unit_test(test_at_equals_its_definition),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, release);
+}
