@@ -51,6 +51,7 @@ GRAPH = \
 	graph/selector_eval.c \
 	graph/selector_jinja.c \
 	graph/selector_methods.c \
+	graph/selector_methods_config.c \
 	graph/selector_methods_kind.c \
 	graph/selector_methods_name.c \
 	graph/selector_methods_path.c \
@@ -81,10 +82,14 @@ EXPORTERS = \
 
 CLI = \
 	cli/cmd_help.c \
+	cli/cmd_ls.c \
 	cli/cmd_table.c \
 	cli/dbt_opts.c \
 	cli/main.c \
-	cli/opts.c
+	cli/opts.c \
+	cli/project.c \
+	cli/select_opts.c \
+	cli/selection.c
 
 TESTS = \
 	tests/cli/test_opts.c \
@@ -98,11 +103,15 @@ TESTS = \
 	tests/graph/test_manifest.c \
 	tests/graph/test_plan.c \
 	tests/graph/test_scan.c \
+	tests/graph/test_selector.c \
+	tests/graph/test_selector_eval.c \
 	tests/graph/test_set.c \
 	tests/util/test_util.c
 
 # Whole-program tests, run after the unit tests by tests/run.sh.
 SCRIPTS = \
+	tests/cli/select.sh \
+	tests/cli/conformance.sh \
 
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 U   = $(B)/libutil.a

@@ -41,7 +41,7 @@ id_of(const struct line *l)
 	static size_t next;
 	char *id = ids[next++ % 80];
 
-	snprintf(id, sizeof(ids[0]), "%s.shop.%s%s", l->kind, strcmp(l->kind, "source") ? "" : "raw.", l->name);
+	snprintf(id, sizeof(ids[0]), "%.31s.shop.%s%.63s", l->kind, strcmp(l->kind, "source") ? "" : "raw.", l->name);
 	return id;
 }
 
