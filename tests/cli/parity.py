@@ -20,13 +20,15 @@ from harness import DBT, PROGRAM, PYTHON, SHOP, Postgres, Run, cases, clean_env,
 # What may differ between two runs of the same command in two folders.
 ARGS_OF_A_PLACE = {"log_path", "project_dir", "profiles_dir", "target_path", "invocation_command", "state",
                    "defer_state"}
+COLUMNS_OF_A_RUN = {"invocation", "invocation_id", "built_at", "logged_at"}  # and dbt_*
 DUMP = """
 import duckdb, sys
+skip = sys.argv[2].split(",")
 c = duckdb.connect(sys.argv[1], read_only=True)
 for schema, table in c.sql("select table_schema, table_name from information_schema.tables order by 1, 2").fetchall():
     rows = c.sql(f'select * from "{schema}"."{table}"').fetchall()
     columns = [d[0] for d in c.sql(f'describe "{schema}"."{table}"').fetchall()]
-    keep = [i for i, n in enumerate(columns) if not n.startswith("dbt_") and n != "invocation"]
+    keep = [i for i, n in enumerate(columns) if not n.startswith("dbt_") and n not in skip]
     print(schema, table, columns, sorted(str([r[i] for i in keep]) for r in rows))
 """
 
@@ -105,13 +107,13 @@ class Side:
                 columns = [c for c, in self.server.sql(
                     "select column_name from information_schema.columns where table_schema = '%s' and table_name ="
                     " '%s' order by ordinal_position" % (schema, table), self.database)]
-                keep = ", ".join('"%s"' % c for c in columns if not c.startswith("dbt_") and c != "invocation")
+                keep = ", ".join('"%s"' % c for c in columns if not c.startswith("dbt_") and c not in COLUMNS_OF_A_RUN)
                 rows = sorted(self.server.sql('select %s from "%s"."%s"' % (keep, schema, table), self.database))
                 found.append("%s %s %s %s" % (schema, table, columns, rows))
             return found
         files = [f for f in os.listdir(self.dir) if f.endswith(".duckdb")]
-        return subprocess.run([PYTHON, "-c", DUMP, files[0]], cwd=self.dir, stdout=subprocess.PIPE, text=True,
-                              check=True).stdout.splitlines() if files else []
+        return subprocess.run([PYTHON, "-c", DUMP, files[0], ",".join(COLUMNS_OF_A_RUN)], cwd=self.dir,
+                              stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines() if files else []
 
 
 def both(commands, fault=None, server=None, project=SHOP, code=None):

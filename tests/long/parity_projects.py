@@ -1,0 +1,115 @@
+"""tests/cli/parity.py on larger projects, by hand:
+
+    HEDDLE_SHARED=DIR .venv/bin/python tests/long/parity_projects.py [CASE...]
+
+DIR (or ../shared) holds projects/lantern_tea, projects/jaffle_classic and bench/gen_project.py. The
+generated project has 100 models and 99 tests, and runs on a PostgreSQL of its own.
+"""
+import os
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "cli"))
+
+from harness import DBT, ROOT, Postgres, Run, cases, edit  # noqa: E402
+from parity import both  # noqa: E402
+
+SHARED = os.environ.get("HEDDLE_SHARED") or os.path.join(ROOT, "..", "shared")
+TEA = os.path.join(SHARED, "projects", "lantern_tea")
+JAFFLE = os.path.join(SHARED, "projects", "jaffle_classic")
+GENERATOR = os.path.join(SHARED, "bench", "gen_project.py")
+
+
+def tea(*commands, code, plant=lambda d: None):
+    def prepare(d):
+        plant(d)
+        Run([DBT, "deps"], d).check(0)
+    both(commands, prepare, project=TEA, code=code)
+
+
+def planted(path, old, new):
+    return lambda d: edit(d, path, old, new)
+
+
+def case_tea_build_twice():
+    tea(["build"], ["build"], code=0)
+
+
+def case_tea_each_command():
+    tea(["seed"], ["run"], ["snapshot"], ["run", "--full-refresh"], ["test"], code=1)  # what is on demand only fails
+
+
+def case_tea_everything():
+    tea(["build", "--select", "+fqn:*", "package:tea_utils", "--indirect-selection", "buildable"], code=None)
+
+
+def case_tea_model_broken():
+    tea(["build"], ["run"], code=1, plant=planted("models/staging/shop/stg_orders.sql", "select", "select nothing,"))
+
+
+def case_tea_test_failing():
+    tea(["build"], code=1, plant=planted("models/staging/shop/_shop__models.yml",
+                                         "values: [placed, packed, collected, returned]", "values: [placed]"))
+
+
+def case_tea_test_warning():
+    def plant(d):
+        edit(d, "models/staging/shop/_shop__models.yml", "values: [placed, packed, collected, returned]",
+             "values: [placed]")
+        edit(d, "models/staging/shop/_shop__models.yml", "name: stg_orders_status_known",
+             "name: stg_orders_status_known\n              config: {severity: warn}")
+    tea(["build"], code=0, plant=plant)
+
+
+def case_tea_unit_test_failing():
+    tea(["build"], code=1, plant=planted("models/intermediate/_intermediate.yml", "line_pence: 600", "line_pence: 6"))
+
+
+def case_tea_source_missing():
+    tea(["build"], code=1, plant=lambda d: os.remove(os.path.join(d, "data/web/events.csv")))
+
+
+def case_tea_start_hook_failing():
+    tea(["build"], code=1, plant=planted("dbt_project.yml", "on-run-start:\n",
+                                         'on-run-start:\n  - "select * from not_there"\n'))
+
+
+def case_jaffle_each_command():
+    both([["build"], ["seed"], ["run"], ["test"], ["snapshot"], ["build"]], project=JAFFLE, code=0)
+
+
+def case_jaffle_faults():
+    both([["build"]], planted("models/staging/stg_payments.sql", "from renamed", "from nothing"), project=JAFFLE, code=1)
+    both([["build"]], planted("models/schema.yml", "- unique", "- accepted_values: {values: [1]}"), project=JAFFLE,
+         code=1)
+
+
+def generated(folder):
+    project = os.path.join(folder, "synth")
+    subprocess.run([sys.executable, GENERATOR, project, "100", "--type", "postgres"], check=True,
+                   stdout=subprocess.DEVNULL)
+    edit(project, "profiles.yml", "dbname: postgres", "dbname: \"{{ env_var('SHOP_PG_DATABASE') }}\"")
+    edit(project, "profiles.yml", "port: 5499", "port: \"{{ env_var('SHOP_PG_PORT') | as_number }}\"")
+    return project
+
+
+def case_postgres_100_models():
+    with Postgres() as server, tempfile.TemporaryDirectory() as folder:
+        project = generated(folder)
+        both([["build"], ["run"], ["test"], ["build"]], server=server, project=project, code=0)
+
+
+def case_postgres_100_models_broken():
+    def fault(d):
+        edit(d, "models/m0020.sql", "select", "select nothing,")
+        edit(d, "models/m0003.sql", "select i as id", "select i % 3 as id")
+        edit(d, "dbt_project.yml", "profile: synth", 'profile: synth\non-run-start: ["select * from not_there"]')
+    with Postgres() as server, tempfile.TemporaryDirectory() as folder:
+        both([["build"], ["run"], ["test"]], fault, server=server, project=generated(folder), code=1)
+
+
+if __name__ == "__main__":
+    if not os.path.isdir(TEA):
+        sys.exit("no %s: name its folder by HEDDLE_SHARED" % TEA)
+    cases(globals())
