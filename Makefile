@@ -164,12 +164,21 @@ check: all $(TESTS:%.c=$(B)/%)
 	sh tests/check_layers.sh
 	sh tests/run.sh $(B) $(TESTS:%.c=%) -- $(SCRIPTS)
 
+SOURCES = $(UTIL) $(GRAPH) $(EXECUTOR) $(EXPORTERS) $(CLI)
+lint: all
+	sh tests/check_layers.sh
+	cppcheck -q --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+		--suppress=missingIncludeSystem -I. -I$(B) -DHEDDLE_VERSION='""' $(SOURCES)
+	printf '%s\n' $(SOURCES) | xargs -P2 -n4 sh -c 'clang-tidy --quiet "$$@" -- $(filter-out -D%,$(ALL_CFLAGS)) \
+		-D_GNU_SOURCE -DHEDDLE_VERSION=\"\" 2>/dev/null' sh
+	command -v shellcheck >/dev/null && shellcheck -S warning scripts/*.sh .ci/run tests/*.sh tests/cli/*.sh
+
 install: all
 	install -D $(B)/$(PROG) $(DESTDIR)$(PREFIX)/bin/$(PROG)
 
 clean: ; rm -rf build build-*
 
-.PHONY: all check check-libs demo test install clean
+.PHONY: all check check-libs demo test lint install clean
 .SECONDARY:
 $(V).SILENT:
 -include $(patsubst %.c,$(B)/%.d,$(UTIL) $(GRAPH) $(EXECUTOR) $(EXPORTERS) $(CLI) $(TESTS))

@@ -146,7 +146,7 @@ keep(struct arena *a, const void *v, size_t n, size_t size)
 {
 	void *p = arena_zalloc(a, n + 1, size);
 
-	if (n)
+	if (v && n)
 		memcpy(p, v, n * size);
 	return p;
 }

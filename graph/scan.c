@@ -691,7 +691,7 @@ element(struct scan *s, struct scan_frame *f, char close)
 		if (c != ',')
 			return broken(s, s->p, "expected ',' or '%c'", close);
 		s->p++;
-		c = next_char(s);
+		next_char(s);
 	}
 	f->begun = true;
 	return 1;

@@ -1,3 +1,4 @@
+#define ERR_IMPLEMENTATION
 #include "util/err.h"
 
 #include <errno.h>

@@ -37,4 +37,12 @@ int err_hint(struct err *err, const char *fmt, ...) ERR_PRINTF(2, 3);
 
 void err_release(struct err *err);
 
+/* make lint: the analyzer reads one file at a time and must be told what the above return. */
+#if defined(__clang_analyzer__) && !defined(ERR_IMPLEMENTATION)
+#define err_set(...) (err_set(__VA_ARGS__), -1)
+#define err_sys(...) (err_sys(__VA_ARGS__), -1)
+#define err_prefix(...) (err_prefix(__VA_ARGS__), -1)
+#define err_hint(...) (err_hint(__VA_ARGS__), -1)
+#endif
+
 #endif
