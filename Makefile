@@ -100,13 +100,17 @@ TESTS = \
 	tests/executor/test_task.c \
 	tests/graph/test_dag.c \
 	tests/graph/test_glob.c \
+	tests/graph/test_json.c \
 	tests/graph/test_manifest.c \
 	tests/graph/test_plan.c \
 	tests/graph/test_scan.c \
 	tests/graph/test_selector.c \
 	tests/graph/test_selector_eval.c \
+	tests/graph/test_selector_yaml.c \
 	tests/graph/test_set.c \
-	tests/util/test_util.c
+	tests/graph/test_state.c \
+	tests/util/test_util.c \
+	tests/util/test_ytree.c
 
 # Whole-program tests, run after the unit tests by tests/run.sh.
 SCRIPTS = \

@@ -158,8 +158,12 @@ next_char(const char **s, char out[4])
 	if (**s == '"' || **s == '\0')
 		return 0;
 	if (**s != '\\') {
-		out[0] = *(*s)++;
-		return 1;
+		size_t n = 0;
+
+		do
+			out[n++] = *(*s)++;
+		while (n < 4 && ((unsigned char)out[0] & 0x80) && ((unsigned char)**s & 0xc0) == 0x80);
+		return n;
 	}
 	(*s)++;
 	hit = **s ? strchr(escapes, **s) : NULL;
@@ -193,6 +197,20 @@ json_add_string(struct buf *b, const char *value)
 	value++;
 	while ((n = next_char(&value, c)) > 0)
 		buf_add(b, c, n);
+}
+
+void
+json_add_compact(struct buf *b, const char *value)
+{
+	const char *end = json_end(value);
+
+	while (value && value < end) {
+		const char *s = *value == '"' ? string_end(value) : value + 1;
+
+		if (!strchr(" \t\r\n", *value))
+			buf_add(b, value, (size_t)(s - value));
+		value = s;
+	}
 }
 
 bool

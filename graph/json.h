@@ -37,6 +37,9 @@ bool json_truth(const char *value);                           /* bool(value) in 
 /* Appends the string's text; nothing when the value is no string. */
 void json_add_string(struct buf *b, const char *value);
 
+/* Appends the value without the blanks between its parts. */
+void json_add_compact(struct buf *b, const char *value);
+
 /* a == b in Python: keys in any order, 1 == 1.0 == true, "true" != true, absent == absent. */
 bool json_equal(const char *a, const char *b);
 

@@ -328,14 +328,25 @@ read_definition(struct reader *r, const struct ynode *y)
 }
 
 /*
- * dbt reads each definition a second time to write it into the manifest (SelectorDict), and there
- * takes a list that stands under the first key for a list of definitions. What that reading cannot
- * take fails the command too: {config.meta.x: [1, 2]}.
+ * dbt reads each definition a second time to write it into the manifest (SelectorDict). There a
+ * list under the first key holds definitions, whatever the key, and a selector may be named even in
+ * a place where only `exclude` counts. What that reading cannot take fails the command too.
  */
+static int read_again(struct reader *r, const struct ynode *y);
+
+static int
+read_items_again(struct reader *r, const struct ynode *list, bool maps_only)
+{
+	for (size_t i = 0; list->type == YT_LIST && i < list->n; i++)
+		if ((!maps_only || list->items[i]->type == YT_MAP) && read_again(r, list->items[i]) < 0)
+			return -1;
+	return 0;
+}
+
 static int
 read_again(struct reader *r, const struct ynode *y)
 {
-	const struct ynode *list = NULL;
+	const struct ynode *set;
 
 	if (y->type == YT_TEXT)
 		return read_definition(r, y) ? 0 : -1;
@@ -344,21 +355,15 @@ read_again(struct reader *r, const struct ynode *y)
 	if (y->type != YT_MAP || y->n == 0)
 		return fault(r, y->line, "a list under a method holds definitions, not %s",
 			y->type == YT_MAP ? "an empty map" : ytype_name(y->type));
-	list = ytree_get(y, "union");
-	if (!list)
-		list = ytree_get(y, "intersection");
-	if (!list) {
-		list = y->items[0];
-		if (list->type == YT_LIST)
-			for (size_t i = 0; i < list->n; i++)
-				if (read_again(r, list->items[i]) < 0)
-					return -1;
-		return 0;
-	}
-	for (size_t i = 0; list->type == YT_LIST && i < list->n; i++)
-		if (list->items[i]->type == YT_MAP && read_again(r, list->items[i]) < 0)
-			return -1;
-	return 0;
+	set = ytree_get(y, "union");
+	if (!set)
+		set = ytree_get(y, "intersection");
+	if (set)
+		return read_items_again(r, set, true);
+	if (y->n > 1 && ytree_is(y->keys[0], "method") && ytree_is(y->items[0], "selector") &&
+	    !ytree_is(ytree_get(y, "value"), r->selector))
+		return inherit(r, y) ? 0 : -1;
+	return read_items_again(r, y->items[0], false);
 }
 
 /* ---- the file ---- */

@@ -12,7 +12,15 @@
 static const char *
 copy_value(struct comparison *c, const char *json)
 {
-	return json ? arena_strndup(c->arena, json, json_len(json)) : NULL;
+	struct buf b = BUF_INIT;
+	const char *copy;
+
+	if (!json)
+		return NULL;
+	json_add_compact(&b, json);
+	copy = arena_strdup(c->arena, buf_str(&b));
+	buf_release(&b);
+	return copy;
 }
 
 static struct state_change *
@@ -63,6 +71,8 @@ note_inside(struct comparison *c, enum state_part part, const char *what, const 
 {
 	struct buf path = BUF_INIT;
 
+	if (json_equal_typed(before, after))
+		return;
 	buf_addf(&path, "%s.", what);
 	json_add_string(&path, name);
 	note_values(c, part, buf_str(&path), before, after);
@@ -89,7 +99,7 @@ note_values(struct comparison *c, enum state_part part, const char *what, const 
 {
 	size_t nchanges = c->nchanges;
 
-	if (!c->explain || json_equal_typed(before, after))
+	if (!c->explain)
 		return;
 	if (!before || !after || *before != *after ||
 	    !(*before == '{' || (has_names(before) && has_names(after)))) {
@@ -141,4 +151,70 @@ comparison_release(struct comparison *c)
 	free(c->changes);
 	free(c->warnings);
 	memset(c, 0, sizeof(*c));
+}
+
+/* ---- code ---- */
+
+struct lines {
+	struct buf text;
+	const char **v;   /* each ends at the next one, the last at the end */
+	size_t n, cap;
+};
+
+static void
+split_lines(struct lines *l, const char *json)
+{
+	memset(l, 0, sizeof(*l));
+	json_add_string(&l->text, json);
+	buf_add(&l->text, "", 0);
+	for (const char *s = l->text.data; *s; s += strcspn(s, "\n"), s += *s == '\n') {
+		l->v = xgrow(l->v, l->n, &l->cap, sizeof(*l->v));
+		l->v[l->n++] = s;
+	}
+}
+
+static bool
+same_line(const char *a, const char *b)
+{
+	size_t n = strcspn(a, "\n");
+
+	return n == strcspn(b, "\n") && memcmp(a, b, n) == 0;
+}
+
+static const char *
+count_lines(struct comparison *c, size_t first, size_t n)
+{
+	return n == 1 ? arena_printf(c->arena, "line %zu", first)
+	              : arena_printf(c->arena, "lines %zu to %zu", first, first + n - 1);
+}
+
+/* "line 5 changed", "lines 3 to 4 added", by what both have in common at either end. */
+void
+note_lines(struct comparison *c, const char *old, const char *now)
+{
+	struct lines a, b;
+	size_t head = 0, tail = 0, removed, added;
+	const char *note;
+
+	split_lines(&a, old);
+	split_lines(&b, now);
+	while (head < a.n && head < b.n && same_line(a.v[head], b.v[head]))
+		head++;
+	while (tail < a.n - head && tail < b.n - head && same_line(a.v[a.n - 1 - tail], b.v[b.n - 1 - tail]))
+		tail++;
+	removed = a.n - head - tail;
+	added = b.n - head - tail;
+	if (!removed && !added)
+		note = "only the end of the text differs";
+	else if (!removed)
+		note = arena_printf(c->arena, "%s added", count_lines(c, head + 1, added));
+	else if (!added)
+		note = arena_printf(c->arena, "%s removed", count_lines(c, head + 1, removed));
+	else
+		note = arena_printf(c->arena, "%s changed", count_lines(c, head + 1, added));
+	note_change(c, STATE_BODY, "code", NULL, NULL, note);
+	buf_release(&a.text);
+	buf_release(&b.text);
+	free(a.v);
+	free(b.v);
 }

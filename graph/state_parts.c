@@ -142,35 +142,6 @@ configs_differ(struct comparison *c, const struct node *old, const struct node *
 
 /* ---- the other parts of models and their like ---- */
 
-/* "lines 3 to 5 of 12", by what both have in common at either end. */
-static void
-note_lines(struct comparison *c, const char *old, const char *now)
-{
-	struct buf a = BUF_INIT, b = BUF_INIT;
-	size_t first = 1, last = 0, lines = 1, head = 0, tail = 0;
-	char *note;
-
-	json_add_string(&a, old);
-	json_add_string(&b, now);
-	buf_add(&a, "", 0);
-	buf_add(&b, "", 0);
-	while (head < a.len && head < b.len && a.data[head] == b.data[head])
-		first += b.data[head++] == '\n';
-	while (tail < a.len - head && tail < b.len - head &&
-	    a.data[a.len - 1 - tail] == b.data[b.len - 1 - tail])
-		tail++;
-	last = first;
-	for (size_t i = 0; i < b.len; i++) {
-		lines += b.data[i] == '\n' && i + 1 < b.len;
-		last += b.data[i] == '\n' && i >= head && i + 1 < b.len - tail;
-	}
-	note = first == last ? arena_printf(c->arena, "line %zu of %zu", first, lines)
-	                     : arena_printf(c->arena, "lines %zu to %zu of %zu", first, last, lines);
-	note_change(c, STATE_BODY, "code", NULL, NULL, note);
-	buf_release(&a);
-	buf_release(&b);
-}
-
 /* Seeds too big to hash carry their path instead (dbt: SeedNode.same_seeds). */
 static void
 warn_seed(struct comparison *c, const struct node *now, const char *old_name, bool differs)

@@ -46,9 +46,11 @@ bool contract_differs(struct comparison *c, const struct node *old, const struct
 /* For the rows: NULL texts mean "not there". Copies; only with c->explain. */
 void note_change(struct comparison *c, enum state_part part, const char *what, const char *before,
     const char *after, const char *note);
-/* The same, but says which keys and named items inside differ: "config.meta.owner". */
+/* For two values that differ: says which keys and named items inside differ: "config.meta.owner". */
 void note_values(struct comparison *c, enum state_part part, const char *what, const char *before,
     const char *after);
+/* Two codes (JSON strings): "line 5 changed", "lines 3 to 4 added". */
+void note_lines(struct comparison *c, const char *old, const char *now);
 void note_breaking(struct comparison *c, const char *what, const char *before, const char *after,
     const char *note);
 void add_warning(struct comparison *c, const char *fmt, ...) ERR_PRINTF(2, 3);
