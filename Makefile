@@ -64,19 +64,25 @@ GRAPH = \
 	graph/state_parts.c
 
 EXECUTOR = \
+	executor/classify.c \
 	executor/config.c \
 	executor/journal.c \
 	executor/journal_read.c \
 	executor/lock.c \
 	executor/pool.c \
+	executor/proc_posix.c \
 	executor/progress.c \
+	executor/python.c \
 	executor/result.c \
 	executor/results.c \
 	executor/retry.c \
 	executor/runner_dry.c \
+	executor/runner_worker.c \
 	executor/schedule.c \
 	executor/task.c \
-	executor/weights.c
+	executor/weights.c \
+	executor/worker_message.c \
+	executor/worker_process.c
 
 EXPORTERS = \
 
@@ -93,9 +99,13 @@ CLI = \
 
 TESTS = \
 	tests/cli/test_opts.c \
+	tests/executor/test_classify.c \
 	tests/executor/test_config.c \
 	tests/executor/test_pool.c \
+	tests/executor/test_proc.c \
+	tests/executor/test_python.c \
 	tests/executor/test_retry.c \
+	tests/executor/test_runner_worker.c \
 	tests/executor/test_schedule.c \
 	tests/executor/test_task.c \
 	tests/graph/test_dag.c \
@@ -133,6 +143,9 @@ $(X): $(call obj,$(EXECUTOR))
 $(E): $(call obj,$(EXPORTERS))
 $(B)/%.a: ; mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $^
 $(B)/%.o: %.c | check-libs ; mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+# The worker's Python source as bytes of an array.
+$(B)/executor/worker_process.o: $(B)/executor/dbt_worker.inc
+$(B)/%.inc: %.py ; mkdir -p $(@D) && od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g' >$@
 $(B)/$(PROG): $(call obj,$(CLI)) $(E) $(X) $(G) $(U) ; $(call link)
 
 # A layer's tests link only that layer and the ones below it.

@@ -4,8 +4,8 @@
  *   worker_wait_parsed   dbt has read flags, profile and project: everything heddle must know
  *   worker_begin         the chosen nodes; dbt makes schemas, fills its cache, runs on-run-start
  *   worker_runner        run() on pool thread i talks to Python thread i
- *   worker_finish        on-run-end with every node's result, manifest.json; the process ends
- *   worker_free          kills what is left
+ *   worker_finish        on-run-end with every node's result; dbt goes on to write manifest.json
+ *   worker_free          waits for that after a finish; else makes the process end, or kills it
  *
  * dbt itself does profile, parse, schemas, cache, hooks and materializations; the worker is a
  * subclass of the command's own task whose node loop serves requests (docs/worker.md: protocol).
@@ -16,11 +16,14 @@
  * Thread:  start, wait_parsed, begin, finish and free from one thread; they watch signals_fd() and
  *          give up on a waiting signal without taking it (err "interrupted", worker_interrupted()
  *          tells). run and cancel from any thread. log is called from a thread of the worker's own.
+ * Cancel:  repeated until the attempt ends. One that then failed has CLASS_CANCELLED, whatever the
+ *          database said; one that had succeeded meanwhile is a success.
  * Lost:    when the process dies, every run() under way returns CLASS_WORKER_LOST and the next
  *          run() starts a new one (at most WORKER_RESTARTS), which is given the earlier results;
  *          on-run-start is not repeated. blameless: several nodes were running, or the worker was
  *          killed for another node. A cancelled node that does not end within grace_ms makes the
  *          worker be killed: nothing new starts on it meanwhile, the others get as long again.
+ *          An attempt that could not be made for want of a worker has CLASS_INTERNAL.
  */
 #ifndef HEDDLE_EXECUTOR_RUNNER_WORKER_H
 #define HEDDLE_EXECUTOR_RUNNER_WORKER_H
@@ -38,12 +41,14 @@ struct worker;
 
 struct worker_options {
 	const char *python;           /* interpreter that can import dbt (executor/python.h) */
-	const char *const *argv;      /* dbt's arguments, verb included: {"build", "--threads", "4", NULL} */
+	const char *verb;             /* build, run, test, seed or snapshot; it is in argv too */
+	const char *const *argv;      /* dbt's arguments: {"build", "--threads", "4", NULL} */
 	const char *const *env;       /* NAME=VALUE set in the child's environment, NULL-ended, or NULL */
 	const char *dir;              /* working directory; NULL = ours */
 	int64_t grace_ms;             /* after cancel(): see Lost; 0 = 10 s */
-	/* A line for the user: dbt's warnings and errors, print() and log(info=True) of macros, what
-	 * the process wrote to its standard output and error (code "output"). id may be NULL. */
+	/* A line for the user: dbt's warnings and errors, print() and log(info=True) of macros, done
+	 * batches of a long model, what the process wrote to its standard output and error (code
+	 * "output"). id may be NULL. Until worker_free() has returned. */
 	void *self;
 	void (*log)(void *self, const char *id, const char *level, const char *code,
 	    const char *text);
@@ -87,6 +92,7 @@ struct worker_outcome {
 struct worker_end {
 	char **hooks;                 /* on-run-end: entries for run_results.json */
 	size_t nhooks;
+	bool hooks_failed;
 	double elapsed;               /* seconds, dbt's "elapsed_time" */
 	char *failure;                /* exception that ended dbt (on-run-end did not compile), or NULL */
 };
