@@ -7,7 +7,7 @@
 PROG    = heddle
 VERSION = 0.1.0
 PREFIX  = /usr/local
-PKGS    = libcjson libuv igraph yaml-0.1
+PKGS    = libcjson libuv igraph sqlite3 yaml-0.1
 B       = build$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 comma  := ,
 
@@ -66,6 +66,11 @@ GRAPH = \
 EXECUTOR = \
 	executor/classify.c \
 	executor/config.c \
+	executor/history.c \
+	executor/history_db.c \
+	executor/history_median.c \
+	executor/history_read.c \
+	executor/history_stats.c \
 	executor/journal.c \
 	executor/journal_read.c \
 	executor/lock.c \
@@ -101,6 +106,7 @@ TESTS = \
 	tests/cli/test_opts.c \
 	tests/executor/test_classify.c \
 	tests/executor/test_config.c \
+	tests/executor/test_history.c \
 	tests/executor/test_pool.c \
 	tests/executor/test_proc.c \
 	tests/executor/test_python.c \
