@@ -78,6 +78,7 @@ EXECUTOR = \
 	executor/proc_posix.c \
 	executor/progress.c \
 	executor/python.c \
+	executor/report.c \
 	executor/result.c \
 	executor/results.c \
 	executor/retry.c \
@@ -93,14 +94,18 @@ EXPORTERS = \
 
 CLI = \
 	cli/cmd_help.c \
+	cli/cmd_history.c \
 	cli/cmd_ls.c \
+	cli/cmd_report.c \
 	cli/cmd_table.c \
 	cli/dbt_opts.c \
+	cli/history_file.c \
 	cli/main.c \
 	cli/opts.c \
 	cli/project.c \
 	cli/select_opts.c \
-	cli/selection.c
+	cli/selection.c \
+	cli/table.c
 
 TESTS = \
 	tests/cli/test_opts.c \
@@ -149,9 +154,12 @@ $(X): $(call obj,$(EXECUTOR))
 $(E): $(call obj,$(EXPORTERS))
 $(B)/%.a: ; mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $^
 $(B)/%.o: %.c | check-libs ; mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
-# The worker's Python source as bytes of an array.
+# The worker's Python source and the report's page as bytes of an array.
 $(B)/executor/worker_process.o: $(B)/executor/dbt_worker.inc
-$(B)/%.inc: %.py ; mkdir -p $(@D) && od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g' >$@
+$(B)/executor/report.o: $(B)/executor/report.inc
+embed = mkdir -p $(@D) && od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g' >$@
+$(B)/%.inc: %.py ; $(embed)
+$(B)/%.inc: %.html ; $(embed)
 $(B)/$(PROG): $(call obj,$(CLI)) $(E) $(X) $(G) $(U) ; $(call link)
 
 # A layer's tests link only that layer and the ones below it.

@@ -22,6 +22,7 @@ struct command {
 extern const struct command cmd_build, cmd_run, cmd_test, cmd_seed, cmd_snapshot;  /* cmd_run.c */
 extern const struct command cmd_ls, cmd_list;                                      /* cmd_ls.c */
 extern const struct command cmd_plan, cmd_export, cmd_doctor, cmd_help;
+extern const struct command cmd_history, cmd_report;
 
 const struct command *command_find(const char *name);      /* NULL when unknown */
 const struct command *const *command_all(size_t *n);

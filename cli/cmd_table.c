@@ -8,6 +8,8 @@
 
 static const struct command *const commands[] = {
 	&cmd_ls, &cmd_list,
+	&cmd_history,
+	&cmd_report,
 	&cmd_help,
 };
 

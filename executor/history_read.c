@@ -478,44 +478,76 @@ by_node(const void *a, const void *b)
 
 	if (x->node != y->node)
 		return x->node < y->node ? -1 : 1;
+	if (x->run != y->run)
+		return x->run < y->run ? -1 : 1;
 	return (x->attempt > y->attempt) - (x->attempt < y->attempt);
 }
+
+/* Attempts under construction. */
+struct tries {
+	struct history_attempt *v;
+	size_t n, cap;
+};
+
+/* Runs a bound query for the attempts of one run. */
+static int
+take_attempts(struct history_reader *r, struct sqlite3_stmt *q, size_t run, struct places *p,
+    struct tries *t, struct arena *a, struct err *err)
+{
+	int rc;
+
+	while ((rc = step(r, q, err)) > 0) {
+		t->v = xgrow(t->v, t->n, &t->cap, sizeof(*t->v));
+		t->v[t->n] = attempt_of_row(a, q, p);
+		t->v[t->n].run = run;
+		t->n += t->v[t->n].node != (size_t)-1;
+	}
+	sqlite3_reset(q);
+	return rc;
+}
+
+/* Gives nodes their places and the attempts their order; t is used up. */
+static int
+place_attempts(struct history_reader *r, struct places *p, struct tries *t,
+    struct history_attempts *out, struct err *err)
+{
+	int rc = read_nodes(r, p, &out->arena, &out->nodes, &out->nnodes, err);
+
+	for (size_t i = 0; i < t->n; i++) {
+		t->v[i].node = p->place[t->v[i].node];
+		if (t->v[i].waited_for != SIZE_MAX)
+			t->v[i].waited_for = p->place[t->v[i].waited_for];
+	}
+	out->v = arena_zalloc(&out->arena, t->n + 1, sizeof(*out->v));
+	out->n = t->n;
+	if (t->n) {
+		memcpy(out->v, t->v, t->n * sizeof(*out->v));
+		qsort(out->v, out->n, sizeof(*out->v), by_node);
+	}
+	free(t->v);
+	return rc;
+}
+
+#define ATTEMPT_COLUMNS "node, attempt, waited_for, last, critical, status, class, thread, ready_ms," \
+	" started_ms, took_ms, rows, failures, age_s, code, reason, message, sql"
 
 static int
 fill_attempts(struct history_reader *r, int64_t run, struct places *p, struct history_attempts *out,
     struct err *err)
 {
-	struct sqlite3_stmt *q = prepare(r, "SELECT node, attempt, waited_for, last, critical, status, class,"
-	    " thread, ready_ms, started_ms, took_ms, rows, failures, age_s, code, reason, message, sql"
-	    " FROM attempts WHERE run = ?1", err);
-	struct history_attempt *v = NULL;
-	size_t n = 0, cap = 0;
-	int rc;
+	struct sqlite3_stmt *q = prepare(r, "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE run = ?1", err);
+	struct tries t = { 0 };
+	int rc = -1;
 
-	if (!q)
-		return -1;
-	sqlite3_bind_int64(q, 1, run);
-	while ((rc = step(r, q, err)) > 0) {
-		v = xgrow(v, n, &cap, sizeof(*v));
-		v[n] = attempt_of_row(&out->arena, q, p);
-		n += v[n].node != (size_t)-1;
+	if (q) {
+		sqlite3_bind_int64(q, 1, run);
+		rc = take_attempts(r, q, 0, p, &t, &out->arena, err);
 	}
 	sqlite3_finalize(q);
 	if (rc == 0)
-		rc = read_nodes(r, p, &out->arena, &out->nodes, &out->nnodes, err);
-	for (size_t i = 0; i < n; i++) {
-		v[i].node = p->place[v[i].node];
-		if (v[i].waited_for != SIZE_MAX)
-			v[i].waited_for = p->place[v[i].waited_for];
-	}
-	out->v = arena_zalloc(&out->arena, n + 1, sizeof(*v));
-	out->n = n;
-	if (n) {
-		memcpy(out->v, v, n * sizeof(*v));
-		qsort(out->v, n, sizeof(*v), by_node);
-	}
-	free(v);
-	return rc;
+		return place_attempts(r, p, &t, out, err);
+	free(t.v);
+	return -1;
 }
 
 int
@@ -530,6 +562,46 @@ history_read_attempts(struct history_reader *r, int64_t run, struct history_atte
 	rc = places_init(&p, r, err);
 	if (rc == 0)
 		rc = fill_attempts(r, run, &p, out, err);
+	end(r);
+	places_release(&p);
+	if (rc < 0)
+		history_attempts_release(out);
+	return rc;
+}
+
+static int
+fill_node(struct history_reader *r, const struct history_runs *runs, const char *name,
+    struct places *p, struct history_attempts *out, struct err *err)
+{
+	struct sqlite3_stmt *q = prepare(r, "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE run = ?1"
+	    " AND node IN (SELECT id FROM nodes WHERE unique_id = ?2 OR name = ?2)", err);
+	struct tries t = { 0 };
+	int rc = q ? 0 : -1;
+
+	for (size_t i = 0; rc == 0 && i < runs->n; i++) {
+		sqlite3_bind_int64(q, 1, runs->v[i].key);
+		history_bind_text(q, 2, name);
+		rc = take_attempts(r, q, i, p, &t, &out->arena, err);
+	}
+	sqlite3_finalize(q);
+	if (rc == 0)
+		return place_attempts(r, p, &t, out, err);
+	free(t.v);
+	return -1;
+}
+
+int
+history_read_node(struct history_reader *r, const struct history_runs *runs, const char *name,
+    struct history_attempts *out, struct err *err)
+{
+	struct places p = { 0 };
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	begin(r);
+	rc = places_init(&p, r, err);
+	if (rc == 0)
+		rc = fill_node(r, runs, name, &p, out, err);
 	end(r);
 	places_release(&p);
 	if (rc < 0)

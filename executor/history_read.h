@@ -100,6 +100,7 @@ void history_grid_release(struct history_grid *g);
 
 struct history_attempt {
 	size_t node;              /* index in nodes */
+	size_t run;               /* index in the runs asked for; 0 when it was one */
 	size_t waited_for;        /* the same, or SIZE_MAX: what ended last before it could start; skipped:
 	                             the node it was skipped for */
 	unsigned attempt;         /* 0 = never ran */
@@ -116,12 +117,16 @@ struct history_attempt {
 struct history_attempts {
 	struct arena arena;
 	struct history_node *nodes;      /* sorted by id */
-	struct history_attempt *v;       /* by node, then attempt */
+	struct history_attempt *v;       /* by node, then run, then attempt */
 	size_t nnodes, n;
 };
 
 int history_read_attempts(struct history_reader *r, int64_t run, struct history_attempts *out,
     struct err *err);
+
+/* The nodes of that unique id, or of that name, in these runs. */
+int history_read_node(struct history_reader *r, const struct history_runs *runs, const char *name,
+    struct history_attempts *out, struct err *err);
 void history_attempts_release(struct history_attempts *a);
 
 /* ---- numbers ---- */

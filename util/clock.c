@@ -148,6 +148,16 @@ clock_hms(int64_t wall_ms, char out[9])
 	strftime(out, 9, "%H:%M:%S", &tm);
 }
 
+void
+clock_day(int64_t wall_ms, char out[CLOCK_DAY_SIZE])
+{
+	time_t s = (time_t)(wall_ms / 1000);
+	struct tm tm;
+
+	localtime_r(&s, &tm);
+	strftime(out, CLOCK_DAY_SIZE, "%Y-%m-%d %H:%M", &tm);
+}
+
 int64_t
 clock_parse_duration_ms(const char *text)
 {

@@ -20,6 +20,9 @@ int64_t clock_parse_iso_us(const char *text);
 
 /* "09:30:00" local time. out holds at least 9 bytes. */
 void clock_hms(int64_t wall_ms, char out[9]);
+/* "2026-01-31 09:30" local time. out holds at least CLOCK_DAY_SIZE bytes. */
+#define CLOCK_DAY_SIZE 24
+void clock_day(int64_t wall_ms, char out[CLOCK_DAY_SIZE]);
 
 /* "5s", "1.5m", "2h", "250ms", "90" (seconds) -> milliseconds, or -1 when it is not a duration. */
 int64_t clock_parse_duration_ms(const char *text);
