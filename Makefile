@@ -93,16 +93,22 @@ EXECUTOR = \
 EXPORTERS = \
 
 CLI = \
+	cli/cmd_doctor.c \
 	cli/cmd_help.c \
 	cli/cmd_history.c \
 	cli/cmd_ls.c \
 	cli/cmd_report.c \
+	cli/cmd_run.c \
 	cli/cmd_table.c \
 	cli/dbt_opts.c \
 	cli/history_file.c \
 	cli/main.c \
 	cli/opts.c \
+	cli/policies.c \
 	cli/project.c \
+	cli/record.c \
+	cli/run.c \
+	cli/run_args.c \
 	cli/select_opts.c \
 	cli/selection.c \
 	cli/table.c

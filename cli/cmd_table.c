@@ -7,9 +7,15 @@
 #include "cli/opts.h"
 
 static const struct command *const commands[] = {
+	&cmd_build,
+	&cmd_run,
+	&cmd_test,
+	&cmd_seed,
+	&cmd_snapshot,
 	&cmd_ls, &cmd_list,
 	&cmd_history,
 	&cmd_report,
+	&cmd_doctor,
 	&cmd_help,
 };
 

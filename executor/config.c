@@ -534,11 +534,13 @@ read_node(struct reader *rd, const yaml_node_t *root, void *into)
 }
 
 int
-config_node_patch(struct config *c, const char *meta, struct policy_patch *out, struct err *err)
+config_node_patch(struct config *c, const char *json, bool inside, struct policy_patch *out,
+    struct err *err)
 {
 	struct reader rd = { .c = c, .where = "config.meta", .err = err };
-	cJSON *doc = meta && strstr(meta, "\"heddle\"") ? cJSON_Parse(meta) : NULL;
-	const cJSON *ours = cJSON_GetObjectItemCaseSensitive(doc, "heddle");
+	cJSON *doc = json && strstr(json, "\"heddle\"") ? cJSON_Parse(json) : NULL;
+	const cJSON *meta = inside ? cJSON_GetObjectItemCaseSensitive(doc, "meta") : doc;
+	const cJSON *ours = cJSON_GetObjectItemCaseSensitive(meta, "heddle");
 	char *text = ours ? cJSON_PrintUnformatted(ours) : NULL;
 	int rc = 0;
 

@@ -11,6 +11,7 @@
 #ifndef HEDDLE_EXECUTOR_CONFIG_H
 #define HEDDLE_EXECUTOR_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "graph/plan.h"
@@ -78,8 +79,10 @@ struct config {
 int config_load(struct config *c, const char *path, struct err *err);
 void config_release(struct config *c);
 
-/* meta: JSON text of a node's config.meta or meta, or NULL. Reads its key `heddle`. */
-int config_node_patch(struct config *c, const char *meta, struct policy_patch *out, struct err *err);
+/* json: JSON text of a node's meta, or NULL; with `inside`, of its config, which has a key `meta`.
+ * Reads the key `heddle` of meta. */
+int config_node_patch(struct config *c, const char *json, bool inside, struct policy_patch *out,
+    struct err *err);
 
 const struct config_pool *config_pool(const struct config *c, const char *name);   /* NULL: unknown */
 

@@ -87,13 +87,21 @@ add_time(struct progress *g, int64_t at_ms)
 	buf_addf(&g->line, "%s  ", hms);
 }
 
-/* What people call the node: its name, with the package where the id has more than the project's. */
-static const char *
-short_id(const struct node *n)
+/* What people call the node: its name, its version, and its package where that is not the project. */
+static void
+add_short_name(struct progress *g, const struct node *n)
 {
-	const char *dot = strchr(n->id, '.');
+	const char *project = g->plan->graph->project_name;
 
-	return dot ? dot + 1 : n->id;
+	if (!project || strcmp(n->package, project) != 0) {
+		text_add_safe(&g->line, n->package, false, NULL);
+		buf_addc(&g->line, '.');
+	}
+	text_add_safe(&g->line, n->name, false, NULL);
+	if (n->version) {
+		buf_adds(&g->line, ".v");
+		text_add_safe(&g->line, n->version, false, NULL);
+	}
 }
 
 /* ---- text ---- */
@@ -128,7 +136,7 @@ add_name(struct progress *g, const struct node *n)
 	size_t from = g->line.len, width;
 
 	buf_addf(&g->line, "%s ", kind_name(n->kind));
-	text_add_safe(&g->line, short_id(n), false, NULL);
+	add_short_name(g, n);
 	width = text_width(g->line.data + from);
 	buf_addc(&g->line, ' ');
 	buf_pad(&g->line, '.', width + 4 < NAME_COLUMN ? NAME_COLUMN - width : 4);
@@ -456,7 +464,7 @@ add_slowest(struct progress *g, const struct progress_tail *t)
 		buf_adds(&g->line, "  slowest: ");
 		for (size_t i = 0; i < n && i < NSLOWEST; i++) {
 			buf_adds(&g->line, i ? ", " : "");
-			text_add_safe(&g->line, short_id(v[i]->task->node), false, NULL);
+			add_short_name(g, v[i]->task->node);
 			buf_addf(&g->line, " %.2fs", (double)v[i]->busy_ms / 1000);
 		}
 		buf_addc(&g->line, '\n');
@@ -473,7 +481,7 @@ add_retried(struct progress *g, const struct progress_tail *t)
 		if (r->attempts < 2)
 			continue;
 		buf_adds(&g->line, "  retried: ");
-		text_add_safe(&g->line, short_id(r->task->node), false, NULL);
+		add_short_name(g, r->task->node);
 		buf_addf(&g->line, ", %u tries, ended %s\n", r->attempts, result_status_name(r->status));
 	}
 }
@@ -501,7 +509,7 @@ add_causes(struct progress *g, const struct progress_tail *t)
 			if (t->tasks[k].state != TASK_SKIPPED || t->tasks[k].cause != i)
 				continue;
 			buf_adds(&g->line, shown++ ? ", " : ": held back ");
-			text_add_safe(&g->line, short_id(t->tasks[k].task->node), false, NULL);
+			add_short_name(g, t->tasks[k].task->node);
 		}
 		if (held[i] > shown)
 			buf_addf(&g->line, " and %zu more", held[i] - shown);

@@ -66,7 +66,8 @@ retry_decide(const struct task_policy *p, unsigned faults, bool appends, const s
 		return give_up("it ended well");
 	if (r->status == RESULT_SKIPPED)
 		return give_up("it was skipped");
-	if (appends && outcome_unknown(r->class) && !(p->retry_any && r->class != CLASS_CANCELLED)) {
+	if (appends && outcome_unknown(r->class) &&
+	    !((p->retry_any || p->rerun_unknown) && r->class != CLASS_CANCELLED)) {
 		v = give_up("not tried again: its rows may be there already, and it appends");
 		v.outcome_unknown = true;
 		return v;

@@ -666,13 +666,15 @@ watch_clock(struct schedule *s)
 static void
 take_known_results(struct schedule *s)
 {
-	for (size_t i = 0; s->o.done && i < s->plan->ntasks; i++) {
+	for (size_t i = 0; s->o.known && i < s->plan->ntasks; i++) {
+		const struct schedule_known *k = &s->o.known[i];
 		struct run_task *t = &s->tasks[i];
 
-		if (s->o.done[i] == RESULT_SKIPPED || t->state != TASK_WAITING)
+		if (!k->known || t->state != TASK_WAITING)
 			continue;
-		t->status = s->o.done[i];
-		task_move(s, t, TASK_DONE, NULL, "done in an earlier run");
+		t->status = k->status;
+		t->entry = k->entry ? xstrdup(k->entry) : NULL;
+		task_move(s, t, TASK_DONE, NULL, "%s", k->why ? k->why : "done in an earlier run");
 	}
 }
 

@@ -49,6 +49,14 @@ struct schedule_slots {
 	unsigned slots;                 /* 0 counts as 1 */
 };
 
+/* A result of an earlier run. Strings are copied. */
+struct schedule_known {
+	bool known;                     /* false: run it */
+	enum result_status status;
+	const char *entry;              /* for run_results.json, or NULL */
+	const char *why;                /* NULL: "done in an earlier run" */
+};
+
 #define SCHEDULE_GRACE_MS 5000
 
 struct schedule_options {
@@ -69,9 +77,9 @@ struct schedule_options {
 	size_t nslots;
 	const struct observer *observers;
 	size_t nobservers;
-	/* Tasks that need not run: their status is already known (resume). By task index, or NULL.
-	 * They are told as WAITING -> DONE without an attempt. */
-	const enum result_status *done; /* RESULT_SKIPPED means: run it */
+	/* Tasks that need not run (resume). By task index, or NULL. They are told as WAITING -> DONE
+	 * without an attempt. */
+	const struct schedule_known *known;
 };
 
 struct schedule_summary {

@@ -43,6 +43,7 @@ struct task_policy {
 	double jitter;            /* 0..1: share of the delay drawn at random, both ways */
 	int64_t timeout_ms;       /* 0 = none */
 	bool retry_any;           /* retry whatever the class of error (`on: any`) */
+	bool rerun_unknown;       /* retry an appending node even when its commit may have happened */
 	int priority;             /* higher starts first, before the longest path */
 	const char *pool;         /* NULL = none; borrowed, lives as long as the plan */
 };

@@ -8,7 +8,6 @@
 
 extern char **environ;
 
-#define MASK "*****"
 #define SECRET_PREFIX "DBT_ENV_SECRET"   /* dbt/constants.py SECRET_ENV_PREFIX */
 
 static struct {
@@ -314,7 +313,7 @@ secrets_mask(struct buf *b, size_t from)
 			continue;
 		}
 		buf_add(&out, b->data + done, i - done);
-		buf_adds(&out, MASK);
+		buf_adds(&out, SECRETS_MASK);
 		i += strlen(hit);
 		done = i;
 	}

@@ -40,7 +40,8 @@ const char *text_closest(const char *word, const char *const *words, size_t nwor
  */
 void secrets_init(void);
 void secrets_add(const char *value);      /* shorter than 4 bytes: ignored, it would mask words */
-void secrets_mask(struct buf *b, size_t from);   /* replaces them by ***** in b->data[from..] */
+#define SECRETS_MASK "*****"
+void secrets_mask(struct buf *b, size_t from);   /* replaces them by that in b->data[from..] */
 void secrets_release(void);
 
 #endif

@@ -133,16 +133,19 @@ test_meta_of_a_node(void **state)
 	(void)state;
 	assert_int_equal(load(&c, "pools: {heavy: 2}\n", &err), 0);
 	assert_int_equal(config_node_patch(&c, "{\"owner\": \"x\", \"heddle\": {\"timeout\": \"90s\", "
-	    "\"retries\": {\"attempts\": 5}, \"pool\": \"heavy\"}}", &p, &err), 0);
+	    "\"retries\": {\"attempts\": 5}, \"pool\": \"heavy\"}}", false, &p, &err), 0);
 	assert_int_equal(p.value.timeout_ms, 90000);
 	assert_int_equal(p.value.max_attempts, 5);
 	assert_string_equal(p.value.pool, "heavy");
-	assert_int_equal(config_node_patch(&c, "{\"owner\": \"heddle\"}", &p, &err), 0);
+	assert_int_equal(config_node_patch(&c, "{\"owner\": \"heddle\"}", false, &p, &err), 0);
 	assert_int_equal(p.has, 0);
-	assert_int_equal(config_node_patch(&c, NULL, &p, &err), 0);
-	assert_int_equal(config_node_patch(&c, "{\"heddle\": {\"pool\": \"big\"}}", &p, &err), -1);
+	assert_int_equal(config_node_patch(&c, "{\"meta\": {\"heddle\": {\"priority\": 4}}}", true, &p,
+	    &err), 0);
+	assert_int_equal(p.value.priority, 4);
+	assert_int_equal(config_node_patch(&c, NULL, false, &p, &err), 0);
+	assert_int_equal(config_node_patch(&c, "{\"heddle\": {\"pool\": \"big\"}}", false, &p, &err), -1);
 	assert_string_equal(err.msg, "config.meta.heddle: pool 'big' is not defined");
-	assert_int_equal(config_node_patch(&c, "{\"heddle\": {\"time\": 1}}", &p, &err), -1);
+	assert_int_equal(config_node_patch(&c, "{\"heddle\": {\"time\": 1}}", false, &p, &err), -1);
 	assert_string_equal(err.msg, "config.meta: heddle: unknown key 'time'");
 	assert_string_equal(err.hint, "did you mean 'timeout'?");
 	err_release(&err);

@@ -746,18 +746,20 @@ a_failed_record_of_an_end_stops_new_starts(void **state)
 static void
 known_results_are_not_run_again(void **state)
 {
-	enum result_status done[5];
+	const struct schedule_known known[] = {
+		{ .known = true, .entry = "{\"a\": 1}" }, { .known = true }, { 0 },
+		{ .known = true, .status = RESULT_ERROR, .why = "outcome unknown" }, { 0 },
+	};
 	struct run *r = prepare("model a\nmodel b: a\nmodel c: b\nmodel x\nmodel y: x\n", "", PLAN_RUN, 2);
 
 	(void)state;
-	done[0] = done[1] = RESULT_SUCCESS;
-	done[2] = done[4] = RESULT_SKIPPED;
-	done[3] = RESULT_ERROR;
-	r->o.done = done;
+	r->o.known = known;
 	go(r);
 	assert_string_equal(fake_started(r->f), "c");
 	check_ends(r, "a success, b success, c success, x error, y skipped!");
 	assert_int_equal(ended(r, "a")->attempts, 0);
+	assert_string_equal(ended(r, "a")->entry, "{\"a\": 1}");
+	assert_string_equal(ended(r, "x")->why, "outcome unknown");
 	assert_int_equal(ended(r, "y")->cause, task(r, "x")->index);
 	finish(r);
 }
@@ -765,11 +767,11 @@ known_results_are_not_run_again(void **state)
 static void
 a_child_known_while_its_parent_runs(void **state)
 {
-	enum result_status done[] = { RESULT_SKIPPED, RESULT_SUCCESS, RESULT_SKIPPED };
+	const struct schedule_known known[] = { { 0 }, { .known = true }, { 0 } };
 	struct run *r = prepare("model a\nmodel b: a\nmodel c: b\n", "", PLAN_RUN, 2);
 
 	(void)state;
-	r->o.done = done;
+	r->o.known = known;
 	go(r);
 	check_ends(r, "a success, b success, c success");
 	finish(r);

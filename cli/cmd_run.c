@@ -1,0 +1,123 @@
+/* cmd_run.c -- build, run, test, seed, snapshot: their options; cli/run.c does the work. */
+#include <string.h>
+
+#include "cli/cmd.h"
+#include "cli/dbt_opts.h"
+#include "cli/run.h"
+
+static int
+take_dbt_option(void *self, char **argv, int at, int argc)
+{
+	struct run_request *rq = self;
+	int n = dbt_opt_take(argv, at, argc);
+
+	for (int i = 0; i < n; i++)
+		words_add(&rq->dbt, argv[at + i]);
+	return n;
+}
+
+static int
+read_order(const char *word, enum schedule_order *order, struct err *err)
+{
+	if (strcmp(word, "path") != 0 && strcmp(word, "fifo") != 0)
+		return err_set(err, "--order: expected path or fifo, found '%s'", word);
+	*order = strcmp(word, "fifo") == 0 ? ORDER_FIFO : ORDER_PATH;
+	return 0;
+}
+
+static enum plan_command
+plan_command_of(const char *name)
+{
+	int c = 0;
+
+	while (c + 1 < NPLAN_COMMANDS && strcmp(plan_command_name((enum plan_command)c), name) != 0)
+		c++;
+	return (enum plan_command)c;
+}
+
+/* One function for all five: argv[0] tells which. */
+static int
+run_main(int argc, char **argv, struct err *err)
+{
+	struct run_request rq = RUN_REQUEST_INIT;
+	const char *order = "path";
+	bool help = false;
+	const struct opt own[] = {
+		{ 0, "retries", "N", OPT_UINT, &rq.retries,
+		  "further tries of a node after a transient error (2)" },
+		{ 0, "retry-delay", "TIME", OPT_DURATION, &rq.retry_delay_ms,
+		  "wait before the second try, doubled for each further one (5s)" },
+		{ 0, "rerun-unknown", NULL, OPT_FLAG, &rq.rerun_unknown,
+		  "retry appending nodes even when their commit may have happened" },
+		{ 0, "timeout", "TIME", OPT_DURATION, &rq.timeout_ms,
+		  "cancel a node's attempt after this long (none)" },
+		{ 0, "max-time", "TIME", OPT_DURATION, &rq.max_time_ms, "start nothing after this long (none)" },
+		{ 0, "grace", "TIME", OPT_DURATION, &rq.grace_ms, "time for cancelled nodes to end (5s)" },
+		{ 0, "order", "path|fifo", OPT_TEXT, &order,
+		  "longest remaining path first, or first come first served (path)" },
+		{ 0, "dry-run", NULL, OPT_FLAG, &rq.dry_run, "say what would run, in order; run nothing" },
+		{ 0, "fail-if-empty", NULL, OPT_FLAG, &rq.fail_if_empty, "exit 2 when nothing is selected" },
+		{ 0, "python", "FILE", OPT_TEXT, &rq.python, "interpreter that has dbt" },
+		{ 'h', "help", NULL, OPT_FLAG, &help, "this text" },
+		{ 0 }
+	};
+	const struct opt *const tables[] = { own, NULL };
+	const struct opt_group groups[] = { { "options, beside all of dbt's own", own }, { 0 } };
+	const struct opt_unknown unknown = { &rq, take_dbt_option };
+	int code = EXIT_BAD_INPUT;
+
+	rq.command = plan_command_of(argv[0]);
+	words_add(&rq.dbt, argv[0]);
+	/* Stray words go to dbt too: it knows what it thinks of them. */
+	if (opts_parse(argc, argv, tables, &rq.dbt, &unknown, err) == 0 &&
+	    read_order(order, &rq.order, err) == 0)
+		code = help ? command_help(command_find(argv[0]), groups) : run_project(&rq, err);
+	words_release(&rq.dbt);
+	return code;
+}
+
+#define ANY_DBT_OPTION "[options, and all of dbt's]"
+
+const struct command cmd_build = {
+	.name = "build",
+	.summary = "seeds, models, snapshots and tests, in order",
+	.usage = ANY_DBT_OPTION,
+	.examples = "  heddle build\n"
+	    "  heddle build --select state:modified+ --state prod --defer\n"
+	    "  heddle build --threads 8 --retries 4 --retry-delay 10s --timeout 30m\n",
+	.run = run_main,
+};
+
+const struct command cmd_run = {
+	.name = "run",
+	.summary = "models only",
+	.usage = ANY_DBT_OPTION,
+	.examples = "  heddle run --select +orders\n"
+	    "  heddle run --full-refresh --select tag:nightly\n",
+	.run = run_main,
+};
+
+const struct command cmd_test = {
+	.name = "test",
+	.summary = "data tests and unit tests only",
+	.usage = ANY_DBT_OPTION,
+	.examples = "  heddle test --select orders\n"
+	    "  heddle test --select test_type:unit\n",
+	.run = run_main,
+};
+
+const struct command cmd_seed = {
+	.name = "seed",
+	.summary = "seeds only",
+	.usage = ANY_DBT_OPTION,
+	.examples = "  heddle seed --full-refresh\n",
+	.run = run_main,
+};
+
+const struct command cmd_snapshot = {
+	.name = "snapshot",
+	.summary = "snapshots only",
+	.usage = ANY_DBT_OPTION,
+	.examples = "  heddle snapshot --select snap_orders\n",
+	.run = run_main,
+};

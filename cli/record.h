@@ -1,0 +1,41 @@
+/* cli/record.h -- what a run's journal keeps of its settings, and which run a `retry` or a
+ * `--resume` means. executor/journal.h holds the lines.
+ *
+ * Settings are a JSON object: "command", "dbt_args" (as typed, verb first), "options" (heddle's own),
+ * "project", "profile", "target", "adapter" (as dbt resolved them). Values of secrets are masked.
+ * Thread: main. */
+#ifndef HEDDLE_CLI_RECORD_H
+#define HEDDLE_CLI_RECORD_H
+
+#include <stdbool.h>
+
+#include "cli/run.h"
+#include "executor/journal.h"
+#include "executor/runner_worker.h"
+#include "util/arena.h"
+#include "util/err.h"
+
+/* TARGET/heddle/runs. New string. */
+char *record_dir(const char *target_path);
+
+/* New string. */
+char *record_settings(const struct run_request *rq, const struct worker_info *info);
+
+/* Fills command, dbt's arguments and options of rq as they were; strings live in `arena`. What rq
+ * already has from the command line (retries, delays, timeout, python) stays; `threads`, when not
+ * NULL, replaces the recorded number. 0, or -1 with err: secrets that were not kept. */
+int record_restore(struct run_request *rq, struct arena *arena, const char *settings,
+    const char *threads, struct err *err);
+
+/* The run to continue: `name` (a file, or its name without folder and suffix), or the newest when
+ * NULL. 1 = found and read, 0 = there is none, -1 = err. */
+int record_find(struct journal_run *run, const char *dir, const char *name, struct err *err);
+
+/* The newest run of the same settings, when it has not ended well. 1, 0 or -1 as above. */
+int record_find_unfinished(struct journal_run *run, const char *dir, const char *settings,
+    struct err *err);
+
+/* Refuses to continue on another project, target or adapter than the run's. */
+int record_check_target(const char *settings, const struct worker_info *info, struct err *err);
+
+#endif

@@ -1,0 +1,43 @@
+/* cli/run.h -- the main job: a project's nodes through dbt, one task each.
+ *
+ *   struct run_request rq = RUN_REQUEST_INIT;  (command, options, dbt's arguments)
+ *   code = run_project(&rq, &err);
+ *
+ * dbt's arguments go to the worker as they are; dbt resolves them together with its environment
+ * variables and the project's flags, and what heddle must know of it comes back (cli/run_args.h).
+ * Thread: main. */
+#ifndef HEDDLE_CLI_RUN_H
+#define HEDDLE_CLI_RUN_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cli/opts.h"
+#include "executor/schedule.h"
+#include "graph/plan.h"
+#include "util/err.h"
+
+#define RUN_NOT_GIVEN UINT_MAX
+
+struct run_request {
+	enum plan_command command;
+	struct words dbt;              /* arguments for dbt, verb first */
+	bool dry_run;                  /* say what would run, run nothing */
+	bool fail_if_empty;            /* an empty selection is an error */
+	bool rerun_unknown;            /* retry appending nodes whatever became of their commit */
+	unsigned retries;              /* RUN_NOT_GIVEN: heddle.yml's, or built in */
+	int64_t retry_delay_ms, timeout_ms;   /* -1: not given */
+	int64_t max_time_ms;           /* 0: none */
+	int64_t grace_ms;
+	enum schedule_order order;
+	const char *python;            /* or NULL: executor/python.h finds one */
+};
+
+#define RUN_REQUEST_INIT { .retries = RUN_NOT_GIVEN, .retry_delay_ms = -1, .timeout_ms = -1, \
+	.grace_ms = SCHEDULE_GRACE_MS }
+
+/* The exit code; err is filled when there is something to say that was not said yet. */
+int run_project(const struct run_request *rq, struct err *err);
+
+#endif

@@ -1,0 +1,73 @@
+#include "cli/run_args.h"
+
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+/* A missing or null key leaves the value as it is. */
+static int
+read_text(struct run_args *a, const cJSON *obj, const char *key, const char **out, struct err *err)
+{
+	const cJSON *v = cJSON_GetObjectItemCaseSensitive(obj, key);
+
+	if (!v || cJSON_IsNull(v))
+		return 0;
+	if (!cJSON_IsString(v))
+		return err_set(err, "dbt's argument '%s': expected a string", key);
+	*out = arena_strdup(&a->arena, v->valuestring);
+	return 0;
+}
+
+static int
+read_list(struct run_args *a, const cJSON *obj, const char *key, struct strs *out, struct err *err)
+{
+	const cJSON *list = cJSON_GetObjectItemCaseSensitive(obj, key), *v;
+
+	if (!list || cJSON_IsNull(list))
+		return 0;
+	if (!cJSON_IsArray(list))
+		return err_set(err, "dbt's argument '%s': expected a list", key);
+	out->v = arena_zalloc(&a->arena, (size_t)cJSON_GetArraySize(list), sizeof(*out->v));
+	cJSON_ArrayForEach(v, list) {
+		if (!cJSON_IsString(v))
+			return err_set(err, "dbt's argument '%s': expected a list of strings", key);
+		out->v[out->n++] = arena_strdup(&a->arena, v->valuestring);
+	}
+	return 0;
+}
+
+int
+run_args_read(struct run_args *a, const char *args, const char *flags, struct err *err)
+{
+	cJSON *obj = cJSON_Parse(args), *flag = cJSON_Parse(flags);
+	int rc = -1;
+
+	memset(a, 0, sizeof(*a));
+	a->indirect_selection = "eager";
+	a->log_format = "default";
+	if (!cJSON_IsObject(obj) || !cJSON_IsObject(flag)) {
+		err_set(err, "the worker's account of dbt's arguments is not JSON");
+		goto out;
+	}
+	if (read_list(a, obj, "select", &a->select, err) < 0 ||
+	    read_list(a, obj, "exclude", &a->exclude, err) < 0 ||
+	    read_list(a, obj, "resource_types", &a->resource_types, err) < 0 ||
+	    read_list(a, obj, "exclude_resource_types", &a->exclude_resource_types, err) < 0 ||
+	    read_text(a, obj, "selector", &a->selector, err) < 0 ||
+	    read_text(a, obj, "state", &a->state, err) < 0 ||
+	    read_text(a, flag, "indirect_selection", &a->indirect_selection, err) < 0 ||
+	    read_text(a, flag, "log_format", &a->log_format, err) < 0)
+		goto out;
+	rc = 0;
+out:
+	cJSON_Delete(obj);
+	cJSON_Delete(flag);
+	return rc;
+}
+
+void
+run_args_release(struct run_args *a)
+{
+	arena_release(&a->arena);
+	memset(a, 0, sizeof(*a));
+}
