@@ -93,6 +93,7 @@ EXECUTOR = \
 EXPORTERS = \
 
 CLI = \
+	cli/cmd_diff.c \
 	cli/cmd_doctor.c \
 	cli/cmd_help.c \
 	cli/cmd_history.c \
@@ -101,6 +102,8 @@ CLI = \
 	cli/cmd_run.c \
 	cli/cmd_table.c \
 	cli/dbt_opts.c \
+	cli/diff_collect.c \
+	cli/diff_report.c \
 	cli/history_file.c \
 	cli/main.c \
 	cli/opts.c \
@@ -142,6 +145,7 @@ TESTS = \
 # Whole-program tests, run after the unit tests by tests/run.sh.
 SCRIPTS = \
 	tests/cli/select.sh \
+	tests/cli/diff.sh \
 	tests/cli/conformance.sh \
 
 obj = $(patsubst %.c,$(B)/%.o,$(1))

@@ -21,6 +21,7 @@ struct command {
 
 extern const struct command cmd_build, cmd_run, cmd_test, cmd_seed, cmd_snapshot;  /* cmd_run.c */
 extern const struct command cmd_ls, cmd_list;                                      /* cmd_ls.c */
+extern const struct command cmd_diff, cmd_lint;
 extern const struct command cmd_plan, cmd_export, cmd_doctor, cmd_help;
 extern const struct command cmd_history, cmd_report;
 

@@ -13,6 +13,7 @@ static const struct command *const commands[] = {
 	&cmd_seed,
 	&cmd_snapshot,
 	&cmd_ls, &cmd_list,
+	&cmd_diff,
 	&cmd_history,
 	&cmd_report,
 	&cmd_doctor,

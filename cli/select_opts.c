@@ -88,7 +88,7 @@ select_opts_resolve(unsigned kinds, unsigned all_kinds, unsigned fields, struct 
 	struct project *p = &selecting.project;
 	const char *mode = project_env(selecting.indirect, "INDIRECT_SELECTION");
 	const char *state = project_env(selecting.state, "STATE");
-	char *set_mode = NULL, *target, *state_dir = NULL;
+	char *set_mode = NULL, *target;
 	struct selection_request rq = {
 		.select = as_strs(selecting.models.n ? &selecting.models : &selecting.select),
 		.exclude = as_strs(&selecting.exclude),
@@ -106,11 +106,11 @@ select_opts_resolve(unsigned kinds, unsigned all_kinds, unsigned fields, struct 
 	if (!mode)
 		mode = set_mode = project_setting(p->dir, "flags", "indirect_selection");
 	if (state)
-		state_dir = project_path(p->dir, state);
+		selecting.state_dir = project_path(p->dir, state);
 	target = folder_of(p->manifest);
 	rq.indirect_selection = mode;
 	rq.selectors_file = p->selectors_file;
-	rq.state = state_dir;
+	rq.state = selecting.state_dir;
 	rq.target = target;
 	if (!selecting.given.manifest && !selecting.quiet)
 		warn_of_newer_file(p);
@@ -118,7 +118,6 @@ select_opts_resolve(unsigned kinds, unsigned all_kinds, unsigned fields, struct 
 	if (rc < 0 && !selecting.given.manifest && !fs_exists(p->manifest))
 		err_hint(err, "`dbt parse` writes it; or name another with --manifest FILE");
 	free(set_mode);
-	free(state_dir);
 	free(target);
 	return rc;
 }
@@ -132,5 +131,6 @@ select_opts_release(void)
 	words_release(&selecting.types);
 	words_release(&selecting.exclude_types);
 	project_release(&selecting.project);
+	free(selecting.state_dir);
 	memset(&selecting, 0, sizeof(selecting));
 }

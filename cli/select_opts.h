@@ -20,6 +20,7 @@ struct select_opts {
 	bool quiet;                  /* set by the command: no warnings */
 	struct project_given given;
 	struct project project;      /* after select_opts_resolve() */
+	char *state_dir;             /* the same; NULL: none given */
 };
 
 extern struct select_opts selecting;

@@ -239,18 +239,17 @@ answer(struct state *s, const struct graph *g, const struct value *v, const stru
 }
 
 /* A model that is gone is never selected, but its contract may have been a promise. */
-static void
+static bool
 check_removed(struct state *s, const struct graph *g, const struct node *old)
 {
 	const struct node *parked;
 
 	if (old->parked || old->kind != KIND_MODEL)
-		return;
+		return false;
 	parked = find_aside(g, old->id, true);
 	if (parked)
-		contract_removed(&s->c, parked);
-	else if (!find_listed(g, old->id))
-		contract_removed(&s->c, old);
+		return contract_removed(&s->c, parked);
+	return !find_listed(g, old->id) && contract_removed(&s->c, old);
 }
 
 static int
@@ -349,6 +348,31 @@ state_compare(struct state *s, const struct graph *g, const struct node *n,
 	out->changes = arena_alloc(&s->arena, out->nchanges * sizeof(*out->changes));
 	memcpy(out->changes, s->c.changes, out->nchanges * sizeof(*out->changes));
 	qsort(out->changes, out->nchanges, sizeof(*out->changes), by_part);
+	return 0;
+}
+
+int
+state_list_removed(struct state *s, const struct graph *g, const struct state_removed **out,
+    size_t *n, struct err *err)
+{
+	struct state_removed *v;
+
+	*n = 0;
+	if (load_old(s, FULL, err) < 0)
+		return -1;
+	v = arena_zalloc(&s->arena, s->old->nnodes + 1, sizeof(*v));
+	for (size_t i = 0; i < s->old->nnodes; i++) {
+		const struct node *old = &s->old->nodes[i];
+
+		if (graph_find(g, old->id))
+			continue;
+		v[(*n)++] = (struct state_removed){
+			.node = old,
+			.disabled = find_aside(g, old->id, true) || find_aside(g, old->id, false),
+			.breaking = check_removed(s, g, old),
+		};
+	}
+	*out = v;
 	return 0;
 }
 

@@ -92,4 +92,14 @@ struct state_report {
 int state_compare(struct state *s, const struct graph *g, const struct node *n,
     struct state_report *out, struct err *err);
 
+struct state_removed {
+	const struct node *node;   /* of the old graph */
+	bool disabled;             /* still in the new manifest, switched off */
+	bool breaking;             /* its enforced contract was a promise */
+};
+
+/* Old nodes that are no nodes of g, by id. Borrowed until the next call. 0, or -1 with err. */
+int state_list_removed(struct state *s, const struct graph *g, const struct state_removed **out,
+    size_t *n, struct err *err);
+
 #endif

@@ -233,7 +233,7 @@ is_past(const char *date)
 	return us != INT64_MIN && us < clock_wall_us();
 }
 
-void
+bool
 contract_removed(struct comparison *c, const struct node *model)
 {
 	const char *enabled = json_get(node_json(model, NODE_CONFIG), "enabled");
@@ -241,7 +241,8 @@ contract_removed(struct comparison *c, const struct node *model)
 	if (model->kind != KIND_MODEL ||
 	    !json_is_true(json_get(node_json(model, NODE_CONTRACT), "enforced")) ||
 	    is_past(node_json(model, NODE_DEPRECATION_DATE)))
-		return;
+		return false;
 	report(c, model, enabled && !json_is_true(enabled) ? "the model was disabled"
 	                                                   : "the model was deleted or renamed");
+	return true;
 }

@@ -168,7 +168,7 @@ seeds_differ(struct comparison *c, const struct node *old, const struct node *no
 		warn_seed(c, now, json_get(a, "name"), differs);
 	if (differs)
 		note_change(c, STATE_BODY, "checksum", json_get(a, "checksum"), json_get(b, "checksum"),
-			NULL);
+			"of the data differs");
 	return differs;
 }
 
@@ -341,7 +341,18 @@ access_differs(struct comparison *c, const struct node *old, const struct node *
 	return differs;
 }
 
-/* ---- exposures, saved queries ---- */
+/* ---- unit tests, exposures, saved queries ---- */
+
+static bool
+unit_tests_differ(struct comparison *c, const struct node *old, const struct node *now)
+{
+	const char *a = node_json(old, NODE_CHECKSUM), *b = node_json(now, NODE_CHECKSUM);
+
+	if (same_text(a, b) || json_equal_typed(a, b))
+		return false;
+	note_change(c, STATE_DEFINITION, "checksum", a, b, "of what is given and expected differs");
+	return true;
+}
 
 static bool
 list_has(const char *list, const char *value)
@@ -458,7 +469,7 @@ static const struct row {
 	{ STATE_CONTRACT, BIT(MODEL), CODE | GENERIC, contract_differs, 0, NULL },
 	{ STATE_FQN, CODE | GENERIC | BIT(SOURCE) | BIT(EXPOSURE), 0, fqn_differs, 0, NULL },
 	{ STATE_ACCESS, BIT(MODEL), 0, access_differs, 0, NULL },
-	{ STATE_DEFINITION, BIT(UNIT_TEST), 0, NULL, NODE_CHECKSUM, "checksum" },
+	{ STATE_DEFINITION, BIT(UNIT_TEST), 0, unit_tests_differ, 0, NULL },
 	{ STATE_DEFINITION, BIT(FUNCTION), 0, NULL, NODE_ARGUMENTS, "arguments" },
 	{ STATE_DEFINITION, BIT(FUNCTION), 0, NULL, NODE_RETURNS, "returns" },
 	{ STATE_DEFINITION, BIT(SOURCE), 0, NULL, NODE_QUOTING, "quoting" },

@@ -37,8 +37,9 @@ bool part_differs(struct comparison *c, enum state_part part, const struct node 
 /* `modified` of a node that is new: not so for sources, exposures, metrics and their like. */
 bool new_is_modified(const struct node *now);
 
-/* A model that is gone (or disabled: then its new, disabled entry). Fills warnings, broken. */
-void contract_removed(struct comparison *c, const struct node *model);
+/* A model that is gone (or disabled: then its new, disabled entry): whether that breaks its
+ * contract. Fills warnings, broken. */
+bool contract_removed(struct comparison *c, const struct node *model);
 
 /* graph/state_contract.c: contracts of two models. */
 bool contract_differs(struct comparison *c, const struct node *old, const struct node *now);

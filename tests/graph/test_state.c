@@ -219,11 +219,11 @@ test_seeds_compare_hashes(void **state)
 	(void)state;
 	assert_string_equal(reasons(SEED("sha256", "a"), SEED("sha256", "a")), "");
 	assert_string_equal(reasons(SEED("sha256", "a"), SEED("sha256", "b")),
-		"seed.shop.n modified; body: checksum \"a\" -> \"b\"");
+		"seed.shop.n modified; body: checksum \"a\" -> \"b\" (of the data differs)");
 	assert_string_equal(reasons(SEED("path", "a"), SEED("path", "a")),
 		"\nwarning: seed 'seed.shop.n' is above 1 MB at the same path: dbt takes it for unchanged");
 	assert_string_equal(reasons(SEED("none", "a"), SEED("none", "a")),
-		"seed.shop.n modified; body: checksum \"a\" -> \"a\"");
+		"seed.shop.n modified; body: checksum \"a\" -> \"a\" (of the data differs)");
 }
 
 /* ---- kinds with rules of their own ---- */
@@ -281,7 +281,8 @@ test_exposures_metrics_and_the_semantic_layer(void **state)
 	assert_string_equal(reasons(UNIT("'checksum':'a','description':'a'"),
 		UNIT("'checksum':'a','description':'b'")), "");
 	assert_string_equal(reasons(UNIT("'checksum':'a'"), UNIT("'checksum':'b'")),
-		"unit_test.shop.n modified; definition: checksum \"a\" -> \"b\"");
+		"unit_test.shop.n modified; definition: checksum \"a\" -> \"b\" "
+		"(of what is given and expected differs)");
 }
 
 static void
@@ -538,7 +539,7 @@ test_the_sample_before_and_after(void **state)
 		"model.shop.returns new\n"
 		"model.shop.visitors modified; body: code (line 1 changed); "
 		"configs: config.materialized \"view\" -> \"table\"\n"
-		"seed.shop.raw_customers modified; body: checksum\n"
+		"seed.shop.raw_customers modified; body: checksum (of the data differs)\n"
 		"snapshot.shop.product_prices modified; "
 		"configs: config.check_cols [\"price_cents\",\"is_sold\"] -> [\"price_cents\"]\n"
 		"test.shop.unique_returns_order_id.ba283edaaf new");
