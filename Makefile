@@ -3,6 +3,7 @@
 # make SAN=address,undefined check    a sanitizer build in its own folder
 # make WERROR=1       warnings are errors         make V=1     shows commands
 # make lint           clang-tidy, cppcheck        make install PREFIX=/usr/local
+# make fuzz FUZZ_SECONDS=600          each fuzz target for that long (clang)
 
 PROG    = heddle
 VERSION = 0.1.0
@@ -142,6 +143,11 @@ TESTS = \
 	tests/util/test_util.c \
 	tests/util/test_ytree.c
 
+# Fuzz targets (tests/fuzz/fuzz.h): `make check` replays their corpus, `make fuzz` looks for more.
+FUZZ = \
+	tests/fuzz/fuzz_manifest.c \
+	tests/fuzz/fuzz_scan.c
+
 # Whole-program tests, run after the unit tests by tests/run.sh.
 SCRIPTS = \
 	tests/cli/select.sh \
@@ -184,6 +190,9 @@ $(B)/tests/graph/test_plan: $(B)/tests/tiny.o
 $(B)/tests/executor/test_pool: $(addprefix $(B)/tests/,tiny.o executor/fake_runner.o)
 $(B)/tests/executor/test_retry: $(B)/tests/tiny.o
 $(B)/tests/executor/test_schedule: $(addprefix $(B)/tests/,tiny.o executor/fake_runner.o executor/sim_pool.o)
+# A fuzz target may reach into any layer. It is linked twice: with the corpus, or with libFuzzer.
+$(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(E) $(X) $(G) $(U) ; $(call link)
+$(B)/tests/fuzz/live_%: $(B)/tests/fuzz/fuzz_%.o $(E) $(X) $(G) $(U) ; $(call link,-fsanitize=fuzzer)
 
 # Every missing library by name, with the package that has it.
 check-libs:
@@ -201,9 +210,15 @@ test:
 	$(MAKE) --no-print-directory check HEDDLE_TEST_PYTHON=$(CURDIR)/$(VENV)
 export HEDDLE_TEST_PYTHON
 
-check: all $(TESTS:%.c=$(B)/%)
+check: all $(TESTS:%.c=$(B)/%) $(FUZZ:%.c=$(B)/%)
 	sh tests/check_layers.sh
-	sh tests/run.sh $(B) $(TESTS:%.c=%) -- $(SCRIPTS)
+	sh tests/run.sh $(B) $(TESTS:%.c=%) $(FUZZ:%.c=%) -- $(SCRIPTS)
+
+FUZZ_SECONDS = 60
+fuzz:
+	$(MAKE) --no-print-directory B=build-fuzz CC=clang SAN=address,undefined,fuzzer-no-link live
+	for t in $(FUZZ:tests/fuzz/fuzz_%.c=%); do sh tests/fuzz/run.sh build-fuzz $$t $(FUZZ_SECONDS) || exit 1; done
+live: $(FUZZ:tests/fuzz/fuzz_%.c=$(B)/tests/fuzz/live_%)
 
 SOURCES = $(UTIL) $(GRAPH) $(EXECUTOR) $(EXPORTERS) $(CLI)
 lint: all
@@ -220,6 +235,7 @@ install: all
 clean: ; rm -rf build build-*
 
 .PHONY: all check check-libs demo test lint install clean
+.PHONY: all check check-libs demo test install clean fuzz live
 .SECONDARY:
 $(V).SILENT:
--include $(patsubst %.c,$(B)/%.d,$(UTIL) $(GRAPH) $(EXECUTOR) $(EXPORTERS) $(CLI) $(TESTS))
+-include $(patsubst %.c,$(B)/%.d,$(UTIL) $(GRAPH) $(EXECUTOR) $(EXPORTERS) $(CLI) $(TESTS) $(FUZZ) tests/fuzz/replay.c)

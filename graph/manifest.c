@@ -854,11 +854,23 @@ finish_paths(struct loader *l)
 	}
 }
 
+/* New string. */
+static char *
+warn_newer(const struct loader *l)
+{
+	struct buf b = BUF_INIT;
+
+	buf_addf(&b, "%s: manifest v%d (dbt %s) is newer than v%d, the newest known", l->s.name,
+	    l->g->schema_version, l->g->dbt_version ? l->g->dbt_version : "?", NEWEST);
+	if (l->unknown_kind)
+		buf_addf(&b, "; left out: %s", l->unknown_kind);
+	return buf_detach(&b);
+}
+
 static int
 finish(struct loader *l, char **warning, struct err *err)
 {
 	struct graph *g = l->g;
-	struct buf b = BUF_INIT;
 
 	if (!g->schema_version) {
 		err_set(err, "%s: not a dbt manifest: no metadata.dbt_schema_version", l->s.name);
@@ -866,18 +878,13 @@ finish(struct loader *l, char **warning, struct err *err)
 	}
 	if (l->unknown_kind && g->schema_version <= NEWEST)
 		return err_set(err, "%s: %s", l->s.name, l->unknown_kind);
-	if (g->schema_version > NEWEST && warning) {
-		buf_addf(&b, "%s: manifest v%d (dbt %s) is newer than v%d, the newest known", l->s.name,
-		    g->schema_version, g->dbt_version ? g->dbt_version : "?", NEWEST);
-		if (l->unknown_kind)
-			buf_addf(&b, "; left out: %s", l->unknown_kind);
-		*warning = buf_detach(&b);
-	}
 	l->drafts.lenient = g->schema_version > NEWEST;
 	if (drafts_link(&l->drafts, g, l->fields & GRAPH_MACROS, err) < 0)
 		return err_prefix(err, "%s", l->s.name);
 	finish_macros(l);
 	finish_paths(l);
+	if (g->schema_version > NEWEST && warning)
+		*warning = warn_newer(l);
 	return 0;
 }
 

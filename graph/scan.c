@@ -30,13 +30,13 @@ struct scan_frame {
 };
 
 static void
-start(struct scan *s, const char *name, struct err *err)
+start(struct scan *s, const char *name, size_t cap, struct err *err)
 {
 	memset(s, 0, sizeof(*s));
 	s->name = name;
 	s->err = err;
 	s->fd = -1;
-	s->cap = s->chunk = BUFFER_BYTES;
+	s->cap = s->chunk = cap;
 	s->buf = s->p = s->end = xmalloc(s->cap + 1 + STEP);
 	memset(s->buf, 0, 1 + STEP);
 	s->frames = xcalloc(SCAN_DEPTH, sizeof(*s->frames));
@@ -45,7 +45,7 @@ start(struct scan *s, const char *name, struct err *err)
 int
 scan_open(struct scan *s, const char *path, struct err *err)
 {
-	start(s, path, err);
+	start(s, path, BUFFER_BYTES, err);
 	s->fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (s->fd < 0) {
 		s->failed = true;
@@ -57,7 +57,7 @@ scan_open(struct scan *s, const char *path, struct err *err)
 void
 scan_memory(struct scan *s, const char *name, const char *data, size_t len, struct err *err)
 {
-	start(s, name, err);
+	start(s, name, len < BUFFER_BYTES ? len + 1 : BUFFER_BYTES, err);
 	s->data = data;
 	s->left = len;
 }
