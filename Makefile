@@ -194,6 +194,8 @@ $(B)/tests/executor/test_schedule: $(addprefix $(B)/tests/,tiny.o executor/fake_
 $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(E) $(X) $(G) $(U) ; $(call link)
 $(B)/tests/fuzz/live_%: $(B)/tests/fuzz/fuzz_%.o $(E) $(X) $(G) $(U) ; $(call link,-fsanitize=fuzzer)
 
+$(B)/bench/%: $(B)/bench/%.o $(X) $(G) $(U) ; $(call link)
+
 # Every missing library by name, with the package that has it.
 check-libs:
 	@scripts/check_libs.sh $(PKGS)

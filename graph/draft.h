@@ -1,10 +1,11 @@
-/* graph/draft.h -- what the manifest reader hands to the graph: nodes in file order with their
+/* graph/draft.h -- what the manifest reader hands to the graph: nodes in file order, with their
  * parents still as texts. Inside graph/ only.
  *
  *   drafts_add() for each node, then drafts_link() once: it sorts, fills by_id, turns texts into
  *   edges, and refuses unknown parents, duplicate ids and cycles.
  *
- * Strings of `node` belong to graph->arena; those of parents to the caller, until linked.
+ * Owner: nodes and their strings belong to the graph from the start (nodes are linked in place);
+ *        the texts of parents to the caller, until linked.
  */
 #ifndef HEDDLE_GRAPH_DRAFT_H
 #define HEDDLE_GRAPH_DRAFT_H
@@ -12,25 +13,28 @@
 #include "graph/graph.h"
 #include "util/err.h"
 
-struct draft {
-	struct node node;
+struct draft_names {
 	struct strs parents;     /* depends_on.nodes */
 	struct strs macros;      /* depends_on.macros */
 };
 
+struct draft {
+	struct node node;
+	struct draft_names names;
+};
+
 struct drafts {
-	struct draft *v;
-	size_t n, cap;
-	struct node *aside;      /* disabled ones */
-	size_t naside, aside_cap;
-	bool lenient;            /* drop unknown parents: a newer dbt has kinds we do not know */
+	struct graph *graph;
+	struct draft_names *names;   /* of graph->nodes, in file order */
+	size_t nodes_cap, names_cap, disabled_cap;
+	bool lenient;                /* drop unknown parents: a newer dbt has kinds we do not know */
 };
 
 void drafts_add(struct drafts *d, const struct draft *draft);
-void drafts_set_aside(struct drafts *d, const struct node *node);
+void drafts_set_aside(struct drafts *d, const struct node *node);   /* disabled */
 
 /* 0, or -1 with err ("node 'x': what"). with_macros: fill graph->node_macros. */
-int drafts_link(struct drafts *d, struct graph *g, bool with_macros, struct err *err);
+int drafts_link(struct drafts *d, bool with_macros, struct err *err);
 void drafts_release(struct drafts *d);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "graph/dag.h"
 #include "graph/draft.h"
+#include "graph/set.h"
 #include "util/buf.h"
 #include "util/xalloc.h"
 
@@ -20,6 +21,8 @@ graph_free(struct graph *g)
 	if (!g)
 		return;
 	map_release(&g->by_id);
+	free(g->nodes);
+	free(g->disabled);
 	arena_release(&g->arena);
 	free(g);
 }
@@ -41,42 +44,98 @@ node_json(const struct node *n, enum node_json field)
 void
 drafts_add(struct drafts *d, const struct draft *draft)
 {
-	d->v = xgrow(d->v, d->n, &d->cap, sizeof(*d->v));
-	d->v[d->n++] = *draft;
+	struct graph *g = d->graph;
+	struct node *n;
+
+	g->nodes = xgrow(g->nodes, g->nnodes, &d->nodes_cap, sizeof(*g->nodes));
+	d->names = xgrow(d->names, g->nnodes, &d->names_cap, sizeof(*d->names));
+	n = &g->nodes[g->nnodes];
+	*n = draft->node;
+	n->index = (uint32_t)g->nnodes;
+	d->names[g->nnodes++] = draft->names;
 }
 
 void
 drafts_set_aside(struct drafts *d, const struct node *node)
 {
-	d->aside = xgrow(d->aside, d->naside, &d->aside_cap, sizeof(*d->aside));
-	d->aside[d->naside++] = *node;
+	struct graph *g = d->graph;
+	struct node *n;
+
+	g->disabled = xgrow(g->disabled, g->ndisabled, &d->disabled_cap, sizeof(*g->disabled));
+	n = &g->disabled[g->ndisabled];
+	*n = *node;
+	n->index = (uint32_t)g->ndisabled++;
 }
 
 void
 drafts_release(struct drafts *d)
 {
-	free(d->v);
-	free(d->aside);
+	free(d->names);
 	memset(d, 0, sizeof(*d));
 }
 
-static int
-by_id(const void *a, const void *b)
-{
-	const struct draft *x = *(const struct draft *const *)a;
-	const struct draft *y = *(const struct draft *const *)b;
+/* An id and where its node stands: sorted in place of the nodes, which are large. */
+struct place {
+	const char *id;
+	uint32_t index;
+};
 
-	return strcmp(x->node.id, y->node.id);
-}
-
-/* Disabled nodes may share an id: then by their place in the file. */
+/* Ids that are equal (they may be, among disabled nodes) keep the file's order. */
 static int
-aside_by_id(const void *a, const void *b)
+place_by_id(const void *a, const void *b)
 {
-	const struct node *x = a, *y = b;
+	const struct place *x = a, *y = b;
 	int rc = strcmp(x->id, y->id);
 
 	return rc ? rc : (x->index > y->index) - (x->index < y->index);
+}
+
+/* nodes[i] becomes what was nodes[places[i].index]: along each cycle of the permutation. */
+static void
+permute(struct node *nodes, size_t n, const struct place *places)
+{
+	struct set done;
+
+	set_init(&done, n);
+	for (size_t start = 0; start < n; start++) {
+		struct node first = nodes[start];
+		size_t at = start;
+
+		while (!set_has(&done, at)) {
+			size_t from = places[at].index;
+
+			set_add(&done, at);
+			nodes[at] = from == start ? first : nodes[from];
+			at = from;
+		}
+	}
+	set_release(&done);
+}
+
+/* New array: places[i].index is where the i-th node of the sorted ones stood in the file. */
+static struct place *
+sort_nodes(struct node *nodes, size_t n)
+{
+	struct place *places = xreallocarray(NULL, n + 1, sizeof(*places));
+
+	for (size_t i = 0; i < n; i++)
+		places[i] = (struct place){ nodes[i].id, (uint32_t)i };
+	if (n)
+		qsort(places, n, sizeof(*places), place_by_id);
+	permute(nodes, n, places);
+	for (size_t i = 0; i < n; i++)
+		nodes[i].index = (uint32_t)i;
+	return places;
+}
+
+static int
+index_ids(struct graph *g, struct err *err)
+{
+	map_reserve(&g->by_id, g->nnodes);
+	for (size_t i = 0; i < g->nnodes; i++)
+		if (map_put(&g->by_id, g->nodes[i].id, &g->nodes[i]))
+			return err_set(err, "node '%s': there twice", g->nodes[i].id);
+	return 0;
 }
 
 static int
@@ -85,55 +144,25 @@ compare_id(const void *id, const void *node)
 	return strcmp(id, ((const struct node *)node)->id);
 }
 
-/* Nodes in their final place, and by_id. The sorted drafts are the caller's to free. */
-static int
-place(struct drafts *d, struct graph *g, struct draft ***out, struct err *err)
-{
-	struct draft **sorted = xreallocarray(NULL, d->n + 1, sizeof(struct draft *));
-
-	*out = sorted;
-	for (size_t i = 0; i < d->n; i++)
-		sorted[i] = &d->v[i];
-	if (d->n)
-		qsort(sorted, d->n, sizeof(struct draft *), by_id);
-	g->nnodes = d->n;
-	g->nodes = arena_alloc(&g->arena, (d->n + 1) * sizeof(*g->nodes));
-	map_reserve(&g->by_id, d->n);
-	for (size_t i = 0; i < d->n; i++) {
-		struct node *n = &g->nodes[i];
-
-		*n = sorted[i]->node;
-		n->index = (uint32_t)i;
-		if (map_put(&g->by_id, n->id, n))
-			return err_set(err, "node '%s': there twice", n->id);
-	}
-	g->ndisabled = d->naside;
-	g->disabled = arena_alloc(&g->arena, (d->naside + 1) * sizeof(*g->disabled));
-	if (d->naside) {
-		for (size_t i = 0; i < d->naside; i++)
-			d->aside[i].index = (uint32_t)i;
-		qsort(d->aside, d->naside, sizeof(*d->aside), aside_by_id);
-		memcpy(g->disabled, d->aside, d->naside * sizeof(*d->aside));
-	}
-	return 0;
-}
-
 static bool
 is_disabled(const struct graph *g, const char *id)
 {
-	return bsearch(id, g->disabled, g->ndisabled, sizeof(*g->disabled), compare_id) != NULL;
+	return g->ndisabled &&
+	    bsearch(id, g->disabled, g->ndisabled, sizeof(*g->disabled), compare_id) != NULL;
 }
 
 /* last[p] == n->index + 1: p is a parent of n already. */
 static int
-find_parents(struct graph *g, struct node *n, const struct strs *ids, bool lenient,
-    uint32_t *last, struct err *err)
+find_parents(struct drafts *d, struct node *n, const struct strs *ids, uint32_t *last,
+    struct err *err)
 {
+	struct graph *g = d->graph;
+
 	n->parents = arena_alloc(&g->arena, (ids->n + 1) * sizeof(*n->parents));
 	for (size_t i = 0; i < ids->n; i++) {
 		struct node *p = map_get(&g->by_id, ids->v[i]);
 
-		if (!p && (lenient || is_disabled(g, ids->v[i]))) {
+		if (!p && (d->lenient || is_disabled(g, ids->v[i]))) {
 			n->parent_disabled = true;
 			continue;
 		}
@@ -193,29 +222,30 @@ refuse_cycle(const struct graph *g, struct err *err)
 }
 
 int
-drafts_link(struct drafts *d, struct graph *g, bool with_macros, struct err *err)
+drafts_link(struct drafts *d, bool with_macros, struct err *err)
 {
-	struct draft **sorted = NULL;
-	uint32_t *last = xcalloc(d->n + 1, sizeof(*last));
+	struct graph *g = d->graph;
+	struct place *places = sort_nodes(g->nodes, g->nnodes);
+	uint32_t *last = xcalloc(g->nnodes + 1, sizeof(*last));
 	size_t nedges = 0;
-	int rc = place(d, g, &sorted, err);
+	int rc = index_ids(g, err);
 
-	for (size_t i = 0; rc == 0 && i < d->n; i++) {
-		rc = find_parents(g, &g->nodes[i], &sorted[i]->parents, d->lenient, last,
-		    err);
+	free(sort_nodes(g->disabled, g->ndisabled));
+	for (size_t i = 0; rc == 0 && i < g->nnodes; i++) {
+		rc = find_parents(d, &g->nodes[i], &d->names[places[i].index].parents, last, err);
 		nedges += g->nodes[i].nparents;
 	}
 	if (rc < 0)
 		goto out;
 	find_children(g, nedges);
 	if (with_macros) {
-		g->node_macros = arena_zalloc(&g->arena, d->n + 1, sizeof(*g->node_macros));
-		for (size_t i = 0; i < d->n; i++)
-			g->node_macros[i] = sorted[i]->macros;
+		g->node_macros = arena_zalloc(&g->arena, g->nnodes + 1, sizeof(*g->node_macros));
+		for (size_t i = 0; i < g->nnodes; i++)
+			g->node_macros[i] = d->names[places[i].index].macros;
 	}
 	rc = refuse_cycle(g, err);
 out:
-	free(sorted);
+	free(places);
 	free(last);
 	return rc;
 }

@@ -29,8 +29,7 @@ struct field {
 	size_t offset;        /* read_text, read_list: where in struct draft */
 	int json;             /* enum node_json of the text kept; -1 = none */
 	size_t len;           /* of key */
-	const char *last;     /* text: the one before, in graph->arena */
-	size_t last_len;
+	struct scan_text last, last_json;   /* the ones before, in graph->arena */
 	struct strs last_list;
 };
 
@@ -128,15 +127,15 @@ same(const char *a, size_t len, const struct scan_text *t)
 	return a && len == t->len && memcmp(a, t->s, len) == 0;
 }
 
-/* Stored once for a run of equal values in one field. */
+/* Stored once for a run of equal texts; *last is the one before. */
 static const char *
-keep(struct loader *l, struct field *f, const struct scan_text *t)
+keep(struct loader *l, struct scan_text *last, const struct scan_text *t)
 {
-	if (same(f->last, f->last_len, t))
-		return f->last;
-	f->last = arena_strndup(&l->g->arena, t->s, t->len);
-	f->last_len = t->len;
-	return f->last;
+	if (!same(last->s, last->len, t)) {
+		last->s = arena_strndup(&l->g->arena, t->s, t->len);
+		last->len = t->len;
+	}
+	return last->s;
 }
 
 static const char **
@@ -163,7 +162,7 @@ read_text(struct loader *l, struct draft *d, struct field *f)
 	}
 	if (scan_string(&l->s, &t) < 0)
 		return -1;
-	*text_at(d, f) = keep(l, f, &t);
+	*text_at(d, f) = keep(l, &f->last, &t);
 	return 0;
 }
 
@@ -259,7 +258,7 @@ read_version(struct loader *l, struct draft *d, struct field *f)
 		return read_text(l, d, f);
 	if (scan_number(&l->s, &t) < 0)
 		return -1;
-	*text_at(d, f) = keep(l, f, &t);
+	*text_at(d, f) = keep(l, &f->last, &t);
 	return 0;
 }
 
@@ -383,9 +382,9 @@ read_depends_on(struct loader *l, struct draft *d, struct field *f)
 		int rc;
 
 		if (same("nodes", 5, &key))
-			rc = read_strs(l, &l->scratch, &none, &d->parents);
+			rc = read_strs(l, &l->scratch, &none, &d->names.parents);
 		else if (same("macros", 6, &key) && (l->fields & GRAPH_MACROS))
-			rc = read_strs(l, &l->g->arena, &f->last_list, &d->macros);
+			rc = read_strs(l, &l->g->arena, &f->last_list, &d->names.macros);
 		else
 			rc = scan_skip(&l->s);
 		if (rc < 0)
@@ -422,11 +421,11 @@ without_odd_numbers(struct loader *l, const struct scan_text *t)
 }
 
 static const char *
-keep_json(struct loader *l)
+keep_json(struct loader *l, struct field *f)
 {
 	struct scan_text t = scan_marked(&l->s);
 
-	return l->s.odd ? without_odd_numbers(l, &t) : arena_strndup(&l->g->arena, t.s, t.len);
+	return l->s.odd ? without_odd_numbers(l, &t) : keep(l, &f->last_json, &t);
 }
 
 /* One object by its table. */
@@ -449,7 +448,7 @@ read_object(struct loader *l, struct draft *d, struct table *table)
 			continue;
 		if (!d->node.json)
 			d->node.json = arena_zalloc(&l->g->arena, NNODE_JSON, sizeof(char *));
-		d->node.json[f->json] = keep_json(l);
+		d->node.json[f->json] = keep_json(l, f);
 	}
 	return more;
 }
@@ -582,7 +581,7 @@ read_node(struct loader *l, bool parked)
 	if (n->kind == KIND_UNIT_TEST)
 		n->tags = l->config_tags;
 	if (n->kind == KIND_SEED || n->kind == KIND_SOURCE)
-		d.parents = (struct strs){0};
+		d.names.parents = (struct strs){0};
 	n->blank = n->blank && (KIND_BIT(n->kind) & (KIND_BIT(KIND_MODEL) | KIND_BIT(KIND_SNAPSHOT) |
 	    KIND_BIT(KIND_TEST) | KIND_BIT(KIND_ANALYSIS) | KIND_BIT(KIND_OPERATION)));
 	n->versioned = n->version != NULL;
@@ -669,7 +668,7 @@ read_macro(struct loader *l)
 		.package = d.node.package,
 		.path = d.node.path,
 		.sql = node_json(&d.node, NODE_RAW_CODE),
-		.parents = d.macros,
+		.parents = d.names.macros,
 	};
 	return 0;
 }
@@ -879,7 +878,7 @@ finish(struct loader *l, char **warning, struct err *err)
 	if (l->unknown_kind && g->schema_version <= NEWEST)
 		return err_set(err, "%s: %s", l->s.name, l->unknown_kind);
 	l->drafts.lenient = g->schema_version > NEWEST;
-	if (drafts_link(&l->drafts, g, l->fields & GRAPH_MACROS, err) < 0)
+	if (drafts_link(&l->drafts, l->fields & GRAPH_MACROS, err) < 0)
 		return err_prefix(err, "%s", l->s.name);
 	finish_macros(l);
 	finish_paths(l);
@@ -915,7 +914,7 @@ loader_new(struct graph *g, unsigned fields, char **warning)
 
 	if (warning)
 		*warning = NULL;
-	l->g = g;
+	l->g = l->drafts.graph = g;
 	l->fields = fields;
 	return l;
 }

@@ -18,7 +18,7 @@
 #include "util/xalloc.h"
 
 #define BUFFER_BYTES ((size_t)256 << 10)
-#define STEP ((size_t)16)   /* readable bytes past the NUL */
+#define STEP ((size_t)16)   /* readable bytes past the NUL, and of one step through a string */
 
 struct scan_frame {
 	enum scan_type type;   /* SCAN_OBJECT or SCAN_ARRAY */
@@ -826,17 +826,35 @@ skip_key(struct scan *s)
 	return skip_string(s) < 0 ? -1 : colon(s);
 }
 
+/* null, true or false at p and nothing of a longer word after it: its length, else 0. Reads at
+ * most six bytes, which are there (STEP). */
+static inline size_t
+word_length(const char *p)
+{
+	size_t n = memcmp(p, "null", 4) == 0 || memcmp(p, "true", 4) == 0 ? 4 :
+	    memcmp(p, "false", 5) == 0 ? 5 : 0;
+
+	return n && (p[n] == ',' || p[n] == '}' || p[n] == ']') ? n : 0;
+}
+
 /* One value, or its opening bracket: 1 when the value is complete, 0 when one must follow. */
 static int
 skip_value(struct scan *s, struct nest *n)
 {
 	struct scan_text text;
 	char c = next_char(s);
+	size_t word;
 
 	switch (c) {
 	case '"':
 		s->p++;
 		return skip_string(s) < 0 ? -1 : 1;
+	case 'n':
+	case 't':
+	case 'f':
+		word = word_length(s->p);
+		s->p += word;
+		return word || read_bare(s, &text) != SCAN_ERROR ? 1 : -1;
 	case '{':
 	case '[':
 		if (push(s, n, c == '[') < 0)
