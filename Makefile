@@ -48,6 +48,8 @@ GRAPH = \
 	graph/plan_time.c \
 	graph/ready.c \
 	graph/scan.c \
+	graph/scan_input.c \
+	graph/scan_token.c \
 	graph/selector.c \
 	graph/selector_eval.c \
 	graph/selector_jinja.c \
