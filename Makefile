@@ -44,6 +44,7 @@ GRAPH = \
 	graph/json.c \
 	graph/kind.c \
 	graph/manifest.c \
+	graph/manifest_node.c \
 	graph/plan.c \
 	graph/plan_time.c \
 	graph/ready.c \

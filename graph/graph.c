@@ -168,7 +168,7 @@ find_parents(struct drafts *d, struct node *n, const struct strs *ids, uint32_t 
 		}
 		if (!p) {
 			err_set(err, "node '%s': unknown parent '%s'", n->id, ids->v[i]);
-			return err_hint(err, "run `dbt parse` to write the manifest again");
+			return err_hint(err, "`dbt parse` writes target/manifest.json anew");
 		}
 		if (last[p->index] == n->index + 1)
 			continue;

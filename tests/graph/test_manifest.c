@@ -560,7 +560,7 @@ test_unknown_parents_and_twins_are_refused(void **state)
 	(void)state;
 	assert_int_equal(manifest_parse(g, "m.json", text, strlen(text), 0, NULL, &e), -1);
 	assert_string_equal(e.msg, "m.json: node 'model.a': unknown parent 'model.b'");
-	assert_string_equal(e.hint, "run `dbt parse` to write the manifest again");
+	assert_string_equal(e.hint, "`dbt parse` writes target/manifest.json anew");
 	err_release(&e);
 	graph_free(g);
 	free(text);
@@ -639,6 +639,7 @@ test_every_cut_is_refused(void **state)
 
 		assert_int_equal(manifest_parse(g, "m.json", text, cut, ALL, NULL, &e), -1);
 		assert_non_null(strstr(e.msg, "cut off at byte"));
+		assert_string_equal(e.hint, "`dbt parse` writes target/manifest.json anew");
 		err_release(&e);
 		graph_free(g);
 	}
