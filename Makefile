@@ -243,4 +243,4 @@ clean: ; rm -rf build build-*
 .PHONY: all check check-libs demo test install clean fuzz live
 .SECONDARY:
 $(V).SILENT:
--include $(patsubst %.c,$(B)/%.d,$(UTIL) $(GRAPH) $(EXECUTOR) $(EXPORTERS) $(CLI) $(TESTS) $(FUZZ) tests/fuzz/replay.c)
+-include $(wildcard $(B)/*/*.d $(B)/*/*/*.d)

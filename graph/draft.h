@@ -4,8 +4,9 @@
  *   drafts_add() for each node, then drafts_link() once: it sorts, fills by_id, turns texts into
  *   edges, and refuses unknown parents, duplicate ids and cycles.
  *
- * Owner: nodes and their strings belong to the graph from the start (nodes are linked in place);
- *        the texts of parents to the caller, until linked.
+ * Owner: the arrays belong to the drafts until linked, then to the graph (nodes are sorted in
+ *        place, not copied); the strings of nodes to the graph from the start, those of parents to
+ *        the caller.
  */
 #ifndef HEDDLE_GRAPH_DRAFT_H
 #define HEDDLE_GRAPH_DRAFT_H
@@ -25,8 +26,11 @@ struct draft {
 
 struct drafts {
 	struct graph *graph;
-	struct draft_names *names;   /* of graph->nodes, in file order */
-	size_t nodes_cap, names_cap, disabled_cap;
+	struct node *nodes;          /* in file order */
+	struct draft_names *names;   /* of the same */
+	size_t n, nodes_cap, names_cap;
+	struct node *disabled;
+	size_t ndisabled, disabled_cap;
 	bool lenient;                /* drop unknown parents: a newer dbt has kinds we do not know */
 };
 

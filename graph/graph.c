@@ -21,8 +21,6 @@ graph_free(struct graph *g)
 	if (!g)
 		return;
 	map_release(&g->by_id);
-	free(g->nodes);
-	free(g->disabled);
 	arena_release(&g->arena);
 	free(g);
 }
@@ -44,34 +42,41 @@ node_json(const struct node *n, enum node_json field)
 void
 drafts_add(struct drafts *d, const struct draft *draft)
 {
-	struct graph *g = d->graph;
-	struct node *n;
-
-	g->nodes = xgrow(g->nodes, g->nnodes, &d->nodes_cap, sizeof(*g->nodes));
-	d->names = xgrow(d->names, g->nnodes, &d->names_cap, sizeof(*d->names));
-	n = &g->nodes[g->nnodes];
-	*n = draft->node;
-	n->index = (uint32_t)g->nnodes;
-	d->names[g->nnodes++] = draft->names;
+	d->nodes = xgrow(d->nodes, d->n, &d->nodes_cap, sizeof(*d->nodes));
+	d->names = xgrow(d->names, d->n, &d->names_cap, sizeof(*d->names));
+	d->nodes[d->n] = draft->node;
+	d->names[d->n++] = draft->names;
 }
 
 void
 drafts_set_aside(struct drafts *d, const struct node *node)
 {
-	struct graph *g = d->graph;
-	struct node *n;
-
-	g->disabled = xgrow(g->disabled, g->ndisabled, &d->disabled_cap, sizeof(*g->disabled));
-	n = &g->disabled[g->ndisabled];
-	*n = *node;
-	n->index = (uint32_t)g->ndisabled++;
+	d->disabled = xgrow(d->disabled, d->ndisabled, &d->disabled_cap, sizeof(*d->disabled));
+	d->disabled[d->ndisabled++] = *node;
 }
 
 void
 drafts_release(struct drafts *d)
 {
+	free(d->nodes);
 	free(d->names);
+	free(d->disabled);
 	memset(d, 0, sizeof(*d));
+}
+
+/* Large arrays are not copied into the arena: it takes them over. */
+static void
+hand_over(struct drafts *d)
+{
+	struct graph *g = d->graph;
+
+	g->nodes = d->nodes;
+	g->nnodes = d->n;
+	g->disabled = d->disabled;
+	g->ndisabled = d->ndisabled;
+	arena_adopt(&g->arena, d->nodes);
+	arena_adopt(&g->arena, d->disabled);
+	d->nodes = d->disabled = NULL;
 }
 
 /* An id and where its node stands: sorted in place of the nodes, which are large. */
@@ -225,12 +230,14 @@ int
 drafts_link(struct drafts *d, bool with_macros, struct err *err)
 {
 	struct graph *g = d->graph;
-	struct place *places = sort_nodes(g->nodes, g->nnodes);
-	uint32_t *last = xcalloc(g->nnodes + 1, sizeof(*last));
+	struct place *places = sort_nodes(d->nodes, d->n);
+	uint32_t *last = xcalloc(d->n + 1, sizeof(*last));
 	size_t nedges = 0;
-	int rc = index_ids(g, err);
+	int rc;
 
-	free(sort_nodes(g->disabled, g->ndisabled));
+	free(sort_nodes(d->disabled, d->ndisabled));
+	hand_over(d);
+	rc = index_ids(g, err);
 	for (size_t i = 0; rc == 0 && i < g->nnodes; i++) {
 		rc = find_parents(d, &g->nodes[i], &d->names[places[i].index].parents, last, err);
 		nedges += g->nodes[i].nparents;

@@ -16,6 +16,11 @@ struct arena_block {
 	max_align_t data[];
 };
 
+struct arena_adopted {
+	struct arena_adopted *older;
+	void *p;
+};
+
 static void
 add_block(struct arena *a, size_t n)
 {
@@ -96,10 +101,22 @@ arena_printf(struct arena *a, const char *fmt, ...)
 }
 
 void
+arena_adopt(struct arena *a, void *p)
+{
+	struct arena_adopted *one = arena_alloc(a, sizeof(*one));
+
+	one->older = a->adopted;
+	one->p = p;
+	a->adopted = one;
+}
+
+void
 arena_release(struct arena *a)
 {
 	struct arena_block *b = a->head;
 
+	for (struct arena_adopted *one = a->adopted; one; one = one->older)
+		free(one->p);
 	while (b) {
 		struct arena_block *older = b->older;
 

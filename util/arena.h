@@ -12,6 +12,7 @@ struct arena {
 	char *next;     /* free bytes of the newest block: next .. end */
 	char *end;
 	size_t total;   /* bytes taken from the system */
+	struct arena_adopted *adopted;
 };
 
 #define ARENA_INIT {0}
@@ -25,6 +26,7 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)))
 #endif
 	;
+void arena_adopt(struct arena *a, void *p);  /* p is of xmalloc(): it is freed with the rest */
 void arena_release(struct arena *a);
 
 #endif

@@ -89,7 +89,7 @@ add_section(const char *section, const char *kinds)
 	for (size_t i = 0; i < nlines; i++) {
 		char kind[40];
 
-		snprintf(kind, sizeof(kind), "|%s|", lines[i].kind);
+		snprintf(kind, sizeof(kind), "|%.36s|", lines[i].kind);
 		if (!strstr(kinds, kind))
 			continue;
 		buf_adds(&json, first ? "" : ", ");
