@@ -26,6 +26,7 @@ UTIL = \
 	util/clock.c \
 	util/err.c \
 	util/fs.c \
+	util/git.c \
 	util/heap.c \
 	util/log.c \
 	util/map.c \
@@ -143,6 +144,7 @@ TESTS = \
 	tests/graph/test_selector_yaml.c \
 	tests/graph/test_set.c \
 	tests/graph/test_state.c \
+	tests/util/test_git.c \
 	tests/util/test_util.c \
 	tests/util/test_ytree.c
 

@@ -94,15 +94,31 @@ sample_of(const cJSON *entry)
 	/* Also a failed assertion or a warning took its usual time; an error or a skip did not. */
 	if (!result_status_good((enum result_status)s) && s != RESULT_FAIL)
 		return -1;
-	return time->valuedouble < MIN_SECONDS ? MIN_SECONDS : time->valuedouble;
+	return time->valuedouble;
 }
 
-static size_t
-fill(struct plan *p, const cJSON *results)
+/* What becomes known of the tasks' times. */
+struct known {
+	bool *task;            /* by task index: it has a time of its own */
+	struct sample *v;
+	size_t n;
+};
+
+static void
+learn(struct known *k, struct plan *p, size_t task, double seconds)
 {
-	bool *known = xcalloc(p->ntasks, sizeof(*known));
-	struct sample *v = xcalloc(p->ntasks, sizeof(*v));
-	size_t n = 0;
+	const struct node *n = p->tasks[task].node;
+
+	if (seconds < MIN_SECONDS)
+		seconds = MIN_SECONDS;
+	k->task[task] = true;
+	p->tasks[task].seconds = seconds;
+	k->v[k->n++] = (struct sample){ n->kind, materialized_of(n), seconds };
+}
+
+static void
+learn_results(struct known *k, struct plan *p, const cJSON *results)
+{
 	const cJSON *entry;
 
 	cJSON_ArrayForEach(entry, results) {
@@ -116,35 +132,34 @@ fill(struct plan *p, const cJSON *results)
 		if (!t || s < 0)
 			continue;
 		p->tasks[t->index].last_status = result_status_name((enum result_status)s);
-		if (seconds < 0 || known[t->index])
-			continue;
-		known[t->index] = true;
-		p->tasks[t->index].seconds = seconds;
-		v[n++] = (struct sample){ node->kind, materialized_of(node), seconds };
+		if (seconds >= 0 && !k->task[t->index])
+			learn(k, p, t->index, seconds);
 	}
-	if (n)
-		fill_unknown(p, known, v, n);
-	free(known);
-	free(v);
-	return n;
 }
 
 size_t
-weights_fill(struct plan *p, const char *run_results_path)
+weights_fill(struct plan *p, const char *run_results_path, const double *usual)
 {
+	struct known k = { xcalloc(p->ntasks + 1, sizeof(*k.task)), xcalloc(p->ntasks + 1, sizeof(*k.v)), 0 };
 	struct err err = ERR_INIT;
 	struct buf b = BUF_INIT;
 	cJSON *doc = NULL;
-	size_t n = 0;
 
+	for (size_t i = 0; usual && i < p->ntasks; i++)
+		if (usual[i] >= 0)
+			learn(&k, p, i, usual[i]);
 	/* A file that is absent or broken costs the order its hints, nothing else. */
 	if (fs_read(run_results_path, &b, &err) == 0)
 		doc = cJSON_ParseWithLength(buf_str(&b), b.len);
 	if (doc)
-		n = fill(p, cJSON_GetObjectItemCaseSensitive(doc, "results"));
+		learn_results(&k, p, cJSON_GetObjectItemCaseSensitive(doc, "results"));
+	if (k.n)
+		fill_unknown(p, k.task, k.v, k.n);
 	plan_weigh(p);
 	cJSON_Delete(doc);
 	buf_release(&b);
 	err_release(&err);
-	return n;
+	free(k.task);
+	free(k.v);
+	return k.n;
 }
