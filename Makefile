@@ -117,6 +117,7 @@ CLI = \
 	cli/record.c \
 	cli/run.c \
 	cli/run_args.c \
+	cli/run_history.c \
 	cli/select_opts.c \
 	cli/selection.c \
 	cli/table.c

@@ -57,6 +57,8 @@ run_main(int argc, char **argv, struct err *err)
 		  "longest remaining path first, or first come first served (path)" },
 		{ 0, "dry-run", NULL, OPT_FLAG, &rq.dry_run, "say what would run, in order; run nothing" },
 		{ 0, "fail-if-empty", NULL, OPT_FLAG, &rq.fail_if_empty, "exit 2 when nothing is selected" },
+		{ 0, "history", "FILE", OPT_TEXT, &rq.history,
+		  "record of past runs; empty: keep none (the project's, in ~/.local/state/heddle)" },
 		{ 0, "python", "FILE", OPT_TEXT, &rq.python, "interpreter that has dbt" },
 		{ 'h', "help", NULL, OPT_FLAG, &help, "this text" },
 		{ 0 }

@@ -14,6 +14,7 @@
 #include "cli/project.h"
 #include "cli/run.h"
 #include "cli/run_args.h"
+#include "cli/run_history.h"
 #include "cli/selection.h"
 #include "executor/lock.h"
 #include "executor/progress.h"
@@ -22,7 +23,6 @@
 #include "executor/runner_dry.h"
 #include "executor/runner_worker.h"
 #include "executor/schedule.h"
-#include "executor/weights.h"
 #include "graph/manifest.h"
 #include "graph/plan.h"
 #include "util/clock.h"
@@ -32,12 +32,15 @@
 #include "util/text.h"
 #include "util/xalloc.h"
 
+#define TICK_MS 500     /* how long what has happened may wait for the history's file */
+
 /* One invocation. Everything starts empty and is released in one place. */
 struct run {
 	const struct run_request *rq;
 	enum plan_command command;
 	struct words dbt;              /* arguments for dbt, NULL last */
 	int64_t started_ms;            /* monotonic */
+	int64_t began_ms;              /* the same moment, wall clock */
 
 	char *python;
 	struct worker *worker;
@@ -55,6 +58,7 @@ struct run {
 	struct schedule *schedule;
 	struct results *results;
 	struct progress *progress;
+	struct history *history;       /* NULL: none is kept */
 	struct schedule_summary summary;
 	bool hooks_failed;
 };
@@ -173,7 +177,8 @@ make_plan(struct run *r, struct err *err)
 	for (size_t i = 0; i < r->plan->ntasks; i++)
 		r->plan->tasks[i].policy.rerun_unknown = r->rq->rerun_unknown;
 	past = fs_join(r->info->target_path, "run_results.json");
-	weights_fill(r->plan, past);
+	r->history = run_history_open(r->rq->history, r->info, r->rq->dry_run, r->progress);
+	run_history_weigh(r->history, r->plan, past);
 	free(past);
 	return 0;
 }
@@ -207,8 +212,12 @@ take_hooks(struct run *r, char *const *hooks, size_t n, bool at_start)
 
 		results_add_hook(r->results, hooks[i], at_start);
 		if (id && status >= 0) {
-			progress_hook(r->progress, id, (enum result_status)status,
-			    cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(entry, "message")));
+			const cJSON *time = cJSON_GetObjectItemCaseSensitive(entry, "execution_time");
+			const char *message = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(entry, "message"));
+
+			progress_hook(r->progress, id, (enum result_status)status, message);
+			history_hook(r->history, id, (enum result_status)status, message,
+			    cJSON_IsNumber(time) ? (int64_t)(time->valuedouble * 1000) : -1);
 			if (!result_status_good((enum result_status)status))
 				r->hooks_failed = true;
 		}
@@ -239,6 +248,7 @@ run_schedule(struct run *r, const struct runner *runner, const struct observer *
 		.grace_ms = r->rq->grace_ms,
 		.stop_at_ms = r->rq->max_time_ms ? clock_wall_ms() + r->rq->max_time_ms -
 		    (clock_mono_ms() - r->started_ms) : 0,
+		.tick_ms = TICK_MS,
 		.seed = (uint64_t)clock_wall_us(),
 		.signal_fd = signals_fd(),
 		.interactive = isatty(STDIN_FILENO) && isatty(STDERR_FILENO),
@@ -448,21 +458,23 @@ static int
 run_nodes(struct run *r, struct err *err)
 {
 	struct runner runner = { .run = skip_node, .cancel = cancel_nothing };
-	struct observer observers[2];
+	struct observer observers[3];
 	struct err late = ERR_INIT;
 	bool failed;
-	int rc;
+	int rc, code;
 
 	if (begin(r, err) < 0)
 		return EXIT_BAD_INPUT;
 	r->results = results_new(r->plan);
 	start_progress(r);
+	run_history_begin(r->history, r->info, &r->args, r->plan, r->began_ms);
 	take_hooks(r, r->ready->hooks, r->ready->nhooks, true);
 	if (!r->ready->skip_nodes)
 		runner = worker_runner(r->worker);
 	observers[0] = results_observer(r->results);
 	observers[1] = progress_observer(r->progress);
-	rc = run_schedule(r, &runner, observers, 2, err);
+	observers[2] = history_observer(r->history);
+	rc = run_schedule(r, &runner, observers, 3, err);
 	if (finish_worker(r, rc < 0 ? &late : err) < 0)
 		rc = -1;
 	if (write_results(r, rc < 0 ? &late : err) < 0)
@@ -472,11 +484,10 @@ run_nodes(struct run *r, struct err *err)
 	err_release(&late);
 	failed = has_failed(r);
 	summarize(r, failed);
-	if (r->summary.signo)
-		return 128 + r->summary.signo;
-	if (rc < 0)
-		return EXIT_BAD_INPUT;
-	return failed ? EXIT_NODE_FAILED : EXIT_GOOD;
+	code = r->summary.signo ? 128 + r->summary.signo : rc < 0 ? EXIT_BAD_INPUT :
+	    failed ? EXIT_NODE_FAILED : EXIT_GOOD;
+	history_end(r->history, code, &r->summary);
+	return code;
 }
 
 static int
@@ -514,6 +525,7 @@ run_project(const struct run_request *rq, struct err *err)
 		.rq = rq,
 		.command = rq->command,
 		.started_ms = clock_mono_ms(),
+		.began_ms = clock_wall_ms(),
 		.lock_fd = -1,
 	};
 	int code;
@@ -526,6 +538,7 @@ run_project(const struct run_request *rq, struct err *err)
 	worker_free(r.worker);
 	schedule_free(r.schedule);
 	results_free(r.results);
+	history_close(r.history);
 	progress_free(r.progress);
 	plan_free(r.plan);
 	set_release(&r.selected);

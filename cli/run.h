@@ -32,6 +32,7 @@ struct run_request {
 	int64_t grace_ms;
 	enum schedule_order order;
 	const char *python;            /* or NULL: executor/python.h finds one */
+	const char *history;           /* file, or NULL: cli/history_file.h finds one */
 };
 
 #define RUN_REQUEST_INIT { .retries = RUN_NOT_GIVEN, .retry_delay_ms = -1, .timeout_ms = -1, \

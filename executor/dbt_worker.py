@@ -81,6 +81,14 @@ def dumps(value):
     return json.dumps(value, default=str, separators=(",", ":"), ensure_ascii=False)
 
 
+def adapter_version(name):
+    """As `dbt --version` finds it (dbt/version.py); None where an adapter does without."""
+    try:
+        return str(importlib.import_module("dbt.adapters.%s.__version__" % name).version)
+    except Exception:
+        return None
+
+
 class Lines:
     """Messages over a socket. Any thread may send; one thread receives."""
 
@@ -464,6 +472,7 @@ def task_class(base, session):
             return {
                 "dbt_version": __version__,
                 "adapter": self.config.credentials.type,
+                "adapter_version": adapter_version(self.config.credentials.type),
                 "project_name": self.config.project_name,
                 "profile_name": self.config.profile_name,
                 "target_name": self.config.target_name,

@@ -58,6 +58,7 @@ struct worker_options {
 struct worker_info {
 	char *dbt_version;            /* "1.11.16" */
 	char *adapter;                /* "duckdb" */
+	char *adapter_version;        /* or NULL */
 	char *project_name, *profile_name, *target_name;
 	char *project_root;           /* absolute */
 	char *target_path;            /* absolute */

@@ -78,9 +78,9 @@ free_strings(char **v, size_t n)
 
 /* Name of the member and of the field are the same. */
 #define INFO_STRINGS(X) \
-	X(dbt_version) X(adapter) X(project_name) X(profile_name) X(target_name) X(project_root) \
-	X(target_path) X(log_path) X(manifest_path) X(invocation_id) X(args) X(metadata) X(flags) \
-	X(selectors) X(default_selector)
+	X(dbt_version) X(adapter) X(adapter_version) X(project_name) X(profile_name) X(target_name) \
+	X(project_root) X(target_path) X(log_path) X(manifest_path) X(invocation_id) X(args) X(metadata) \
+	X(flags) X(selectors) X(default_selector)
 #define INFO_BOOLS(X) \
 	X(manifest_kept) X(fail_fast) X(quiet) X(write_json) X(use_colors) X(full_refresh) X(debug)
 
