@@ -104,6 +104,7 @@ CLI = \
 	cli/cmd_history.c \
 	cli/cmd_ls.c \
 	cli/cmd_report.c \
+	cli/cmd_retry.c \
 	cli/cmd_run.c \
 	cli/cmd_table.c \
 	cli/dbt_opts.c \
@@ -115,6 +116,7 @@ CLI = \
 	cli/policies.c \
 	cli/project.c \
 	cli/record.c \
+	cli/resume.c \
 	cli/run.c \
 	cli/run_args.c \
 	cli/run_history.c \
