@@ -27,7 +27,6 @@ UTIL = \
 	util/err.c \
 	util/fs.c \
 	util/git.c \
-	util/hash.c \
 	util/heap.c \
 	util/log.c \
 	util/map.c \
@@ -48,7 +47,6 @@ GRAPH = \
 	graph/manifest.c \
 	graph/manifest_node.c \
 	graph/plan.c \
-	graph/plan_critical.c \
 	graph/plan_time.c \
 	graph/ready.c \
 	graph/scan.c \
@@ -98,31 +96,14 @@ EXECUTOR = \
 	executor/worker_process.c
 
 EXPORTERS = \
-	exporters/dot.c \
-	exporters/emit.c \
-	exporters/graphml.c \
-	exporters/html.c \
-	exporters/ids.c \
-	exporters/json.c \
-	exporters/layout.c \
-	exporters/mermaid.c \
-	exporters/picture.c \
-	exporters/plan_json.c \
-	exporters/registry.c \
-	exporters/rows.c \
-	exporters/stamp.c \
-	exporters/svg.c
 
 CLI = \
 	cli/cmd_diff.c \
 	cli/cmd_doctor.c \
-	cli/cmd_export.c \
 	cli/cmd_help.c \
 	cli/cmd_history.c \
 	cli/cmd_ls.c \
-	cli/cmd_plan.c \
 	cli/cmd_report.c \
-	cli/cmd_retry.c \
 	cli/cmd_run.c \
 	cli/cmd_table.c \
 	cli/dbt_opts.c \
@@ -134,7 +115,6 @@ CLI = \
 	cli/policies.c \
 	cli/project.c \
 	cli/record.c \
-	cli/resume.c \
 	cli/run.c \
 	cli/run_args.c \
 	cli/run_history.c \
@@ -154,10 +134,6 @@ TESTS = \
 	tests/executor/test_runner_worker.c \
 	tests/executor/test_schedule.c \
 	tests/executor/test_task.c \
-	tests/exporters/test_emit.c \
-	tests/exporters/test_ids.c \
-	tests/exporters/test_layout.c \
-	tests/exporters/test_picture.c \
 	tests/graph/test_dag.c \
 	tests/graph/test_glob.c \
 	tests/graph/test_json.c \
@@ -183,9 +159,7 @@ SCRIPTS = \
 	tests/cli/select.sh \
 	tests/cli/diff.sh \
 	tests/cli/conformance.sh \
-	tests/cli/export.sh \
-	tests/golden/run.sh \
-	tests/exporters/page.sh \
+	tests/executor/makespan.sh \
 
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 U   = $(B)/libutil.a
@@ -203,15 +177,12 @@ $(X): $(call obj,$(EXECUTOR))
 $(E): $(call obj,$(EXPORTERS))
 $(B)/%.a: ; mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $^
 $(B)/%.o: %.c | check-libs ; mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
-# The worker's Python source and the pages of report and lineage as bytes of an array.
+# The worker's Python source and the report's page as bytes of an array.
 $(B)/executor/worker_process.o: $(B)/executor/dbt_worker.inc
 $(B)/executor/report.o: $(B)/executor/report.inc
-$(B)/exporters/html.o: $(patsubst %,$(B)/exporters/html/%.inc,app layout page style)
 embed = mkdir -p $(@D) && od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g' >$@
 $(B)/%.inc: %.py ; $(embed)
 $(B)/%.inc: %.html ; $(embed)
-$(B)/%.inc: %.css ; $(embed)
-$(B)/%.inc: %.js ; $(embed)
 $(B)/$(PROG): $(call obj,$(CLI)) $(E) $(X) $(G) $(U) ; $(call link)
 
 # A layer's tests link only that layer and the ones below it.
@@ -220,6 +191,13 @@ $(B)/tests/graph/%:     $(B)/tests/graph/%.o $(G) $(U)          ; $(call link,$(
 $(B)/tests/executor/%:  $(B)/tests/executor/%.o $(X) $(G) $(U)  ; $(call link,$(CMOCKA))
 $(B)/tests/exporters/%: $(B)/tests/exporters/%.o $(E) $(G) $(U) ; $(call link,$(CMOCKA))
 $(B)/tests/cli/%:       $(B)/tests/cli/%.o $(filter-out $(B)/cli/main.o,$(call obj,$(CLI))) $(E) $(X) $(G) $(U) ; $(call link,$(CMOCKA))
+
+# Benchmarks of single parts; bench/run and bench/load are for whole programs.
+BENCH = $(B)/bench/makespan $(B)/bench/throughput
+$(B)/bench/%:           $(B)/bench/%.o $(X) $(G) $(U)           ; $(call link,$(CMOCKA))
+$(B)/bench/makespan: $(addprefix $(B)/tests/,tiny.o executor/sim_pool.o)
+$(B)/bench/throughput: $(B)/tests/tiny.o
+bench: $(BENCH)
 
 # Helpers that several tests share.
 $(B)/tests/graph/test_plan: $(B)/tests/tiny.o
@@ -248,7 +226,7 @@ test:
 	$(MAKE) --no-print-directory check HEDDLE_TEST_PYTHON=$(CURDIR)/$(VENV)
 export HEDDLE_TEST_PYTHON
 
-check: all $(TESTS:%.c=$(B)/%) $(FUZZ:%.c=$(B)/%)
+check: all $(TESTS:%.c=$(B)/%) $(FUZZ:%.c=$(B)/%) $(BENCH)
 	sh tests/check_layers.sh
 	sh tests/run.sh $(B) $(TESTS:%.c=%) $(FUZZ:%.c=%) -- $(SCRIPTS)
 
@@ -258,10 +236,6 @@ fuzz:
 	for t in $(FUZZ:tests/fuzz/fuzz_%.c=%); do sh tests/fuzz/run.sh build-fuzz $$t $(FUZZ_SECONDS) || exit 1; done
 live: $(FUZZ:tests/fuzz/fuzz_%.c=$(B)/tests/fuzz/live_%)
 
-# Writes the expected exports anew; look at the difference before you commit it.
-golden: all
-	RENEW=1 HEDDLE=$(CURDIR)/$(B)/$(PROG) sh tests/golden/run.sh
-
 SOURCES = $(UTIL) $(GRAPH) $(EXECUTOR) $(EXPORTERS) $(CLI)
 lint: all
 	sh tests/check_layers.sh
@@ -269,16 +243,14 @@ lint: all
 		--suppress=missingIncludeSystem -I. -I$(B) -DHEDDLE_VERSION='""' $(SOURCES)
 	printf '%s\n' $(SOURCES) | xargs -P2 -n4 sh -c 'clang-tidy --quiet "$$@" -- $(filter-out -D%,$(ALL_CFLAGS)) \
 		-D_GNU_SOURCE -DHEDDLE_VERSION=\"\" 2>/dev/null' sh
-	command -v shellcheck >/dev/null && shellcheck -S warning scripts/*.sh .ci/run tests/*.sh tests/cli/*.sh
+	command -v shellcheck >/dev/null && shellcheck -S warning scripts/*.sh .ci/run tests/*.sh tests/*/*.sh
 
 install: all
 	install -D $(B)/$(PROG) $(DESTDIR)$(PREFIX)/bin/$(PROG)
 
 clean: ; rm -rf build build-*
 
-.PHONY: all check check-libs demo test lint install clean
-.PHONY: all check check-libs demo test install clean fuzz live
-.PHONY: all check check-libs demo golden test lint install clean
+.PHONY: all bench check check-libs demo test lint install clean fuzz live
 .SECONDARY:
 $(V).SILENT:
 -include $(wildcard $(B)/*/*.d $(B)/*/*/*.d)

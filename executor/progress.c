@@ -23,7 +23,6 @@ static const char *const colour_codes[] = { "", "\033[32m", "\033[33m", "\033[31
 struct progress {
 	const struct plan *plan;   /* NULL before progress_start() */
 	size_t nended;
-	size_t nkept;              /* of an earlier run */
 
 	pthread_mutex_t lock;      /* guards the next two and the order of lines */
 	struct progress_options o;
@@ -169,9 +168,7 @@ say_ended(struct progress *g, const struct run_event *ev)
 	int total = 0;
 
 	g->nended++;
-	if (t->attempts == 0 && ev->to == TASK_DONE && !bad)
-		g->nkept++;
-	if ((g->o.quiet && !bad) || (t->attempts == 0 && ev->to == TASK_DONE && !bad))
+	if (g->o.quiet && !bad)
 		return;
 	for (size_t n = g->plan->ntasks; n; n /= 10)
 		total++;
@@ -440,8 +437,6 @@ add_counts(struct progress *g, const struct progress_tail *t)
 		buf_adds(&g->line, "nothing ran");
 	if (t->summary->nretried)
 		buf_addf(&g->line, "; %zu needed a retry", t->summary->nretried);
-	if (g->nkept)
-		buf_addf(&g->line, "; %zu of them in an earlier run", g->nkept);
 }
 
 static int

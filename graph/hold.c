@@ -27,7 +27,7 @@ struct walk {
 	size_t norder;
 	uint32_t *position;        /* node -> place in order */
 	uint64_t *seen, *own;      /* node -> `words` words: bits of its ancestors, of itself */
-	size_t words, room;
+	size_t words;              /* in this batch */
 };
 
 /* Nothing hangs on it and nothing holds it: most of a project's nodes are such. */
@@ -179,19 +179,18 @@ visit(struct walk *w, uint32_t v, struct barrier *batch, size_t n)
 	return any_bits(seen, w->words) || any_bits(&w->own[v * w->words], w->words);
 }
 
+static size_t
+words_for(size_t nbits)
+{
+	return (nbits + WORD - 1) / WORD;
+}
+
 static void
 walk_batch(struct walk *w, struct barrier *batch, size_t n, size_t nbits)
 {
 	size_t first = w->norder, last = 0, bit = 0;
 
-	w->words = (nbits + WORD - 1) / WORD;
-	if (w->words > w->room) {
-		w->room = w->words;
-		free(w->seen);
-		free(w->own);
-		w->seen = xcalloc(w->g->nnodes, w->room * sizeof(*w->seen));
-		w->own = xcalloc(w->g->nnodes, w->room * sizeof(*w->own));
-	}
+	w->words = words_for(nbits);
 	for (size_t i = 0; i < n; i++) {
 		for (size_t k = 0; k < batch[i].nparents; k++, bit++) {
 			uint32_t p = batch[i].parents[k];
@@ -235,8 +234,13 @@ hold_barriers(const struct graph *g, const struct set *tests, const uint32_t *or
 {
 	struct walk w = { .g = g };
 	struct barrier *all = group_tests(g, tests, arena, nbarriers);
-	size_t n;
+	size_t n, most = WORD;
 
+	for (size_t i = 0; i < *nbarriers; i++)
+		if (all[i].nparents > most)
+			most = all[i].nparents;
+	w.seen = xcalloc(g->nnodes + 1, words_for(most) * sizeof(*w.seen));
+	w.own = xcalloc(g->nnodes + 1, words_for(most) * sizeof(*w.own));
 	order_without_leaves(&w, order, arena);
 	for (size_t i = 0; i < *nbarriers; i += n) {
 		size_t nbits = all[i].nparents;

@@ -69,9 +69,9 @@ ready_take(struct ready *r)
 	size_t a = heap_top(&r->first), b = heap_top(&r->idle);
 
 	if (a != HEAP_NONE && b != HEAP_NONE) {
-		bool ends_run = r->plan->tasks[b].seconds * r->nthreads >= r->left;
+		bool is_long = 2 * r->plan->tasks[b].seconds * r->nthreads >= r->left;
 
-		return heap_pop(ends_run && by_path(r, b, a) ? &r->idle : &r->first);
+		return heap_pop(is_long && by_path(r, b, a) ? &r->idle : &r->first);
 	}
 	return heap_pop(a != HEAP_NONE ? &r->first : &r->idle);
 }

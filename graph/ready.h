@@ -3,7 +3,8 @@
  *
  * ORDER_PATH: higher policy.priority first, then the longest remaining path (task->path), then the
  *             id. Tests that hold nothing back wait until nothing else is ready, except one so long
- *             that it would end the run if it waited: longer than the work left for each thread.
+ *             that the run might wait for it in the end: half the work left for each thread or more
+ *             (so the rule costs no time: bench/makespan).
  * ORDER_FIFO: in the order they became ready; only the priority counts beside it.
  *
  * Owner: caller. Thread: one struct belongs to one thread. The plan is read, never changed; its

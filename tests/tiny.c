@@ -81,14 +81,20 @@ tiny_node(const struct graph *g, const char *name)
 }
 
 static void
-link_parents(struct graph *g, struct node *n)
+link_parents(struct graph *g, const struct map *by_name, struct node *n)
 {
 	char *names = arena_strdup(&g->arena, n->alias);
 
 	n->alias = NULL;
-	n->parents = arena_alloc(&g->arena, (strlen(names) + 1) * sizeof(*n->parents));
-	for (char *name = word(&names, " \t"); *name; name = word(&names, " \t"))
-		n->parents[n->nparents++] = tiny_node(g, name)->index;
+	n->parents = arena_alloc(&g->arena, (strlen(names) / 2 + 1) * sizeof(*n->parents));
+	for (char *name = word(&names, " \t"); *name; name = word(&names, " \t")) {
+		const struct node *parent = map_get(by_name, name);
+
+		if (parent)
+			n->parents[n->nparents++] = parent->index;
+		else
+			fail_msg("tiny_graph: no node '%s'", name);
+	}
 }
 
 static void
@@ -115,6 +121,7 @@ struct graph *
 tiny_graph(const char *text)
 {
 	struct graph *g = graph_new();
+	struct map by_name = MAP_INIT;
 	char *copy = xstrdup(text), *at = copy;
 	size_t nlines = 1;
 
@@ -136,9 +143,11 @@ tiny_graph(const char *text)
 	for (size_t i = 0; i < g->nnodes; i++) {
 		g->nodes[i].index = (uint32_t)i;
 		map_put(&g->by_id, g->nodes[i].id, &g->nodes[i]);
+		map_put(&by_name, g->nodes[i].name, &g->nodes[i]);
 	}
 	for (size_t i = 0; i < g->nnodes; i++)
-		link_parents(g, &g->nodes[i]);
+		link_parents(g, &by_name, &g->nodes[i]);
+	map_release(&by_name);
 	link_children(g);
 	return g;
 }
