@@ -44,6 +44,7 @@ GRAPH = \
 	graph/hold.c \
 	graph/json.c \
 	graph/kind.c \
+	graph/lint.c \
 	graph/manifest.c \
 	graph/manifest_node.c \
 	graph/plan.c \
@@ -102,6 +103,7 @@ CLI = \
 	cli/cmd_doctor.c \
 	cli/cmd_help.c \
 	cli/cmd_history.c \
+	cli/cmd_lint.c \
 	cli/cmd_ls.c \
 	cli/cmd_report.c \
 	cli/cmd_run.c \
@@ -137,6 +139,7 @@ TESTS = \
 	tests/graph/test_dag.c \
 	tests/graph/test_glob.c \
 	tests/graph/test_json.c \
+	tests/graph/test_lint.c \
 	tests/graph/test_manifest.c \
 	tests/graph/test_plan.c \
 	tests/graph/test_scan.c \
@@ -158,6 +161,7 @@ FUZZ = \
 SCRIPTS = \
 	tests/cli/select.sh \
 	tests/cli/diff.sh \
+	tests/cli/lint.sh \
 	tests/cli/conformance.sh \
 	tests/executor/makespan.sh \
 

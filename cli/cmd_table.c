@@ -14,6 +14,7 @@ static const struct command *const commands[] = {
 	&cmd_snapshot,
 	&cmd_ls, &cmd_list,
 	&cmd_diff,
+	&cmd_lint,
 	&cmd_history,
 	&cmd_report,
 	&cmd_doctor,

@@ -29,7 +29,7 @@ enum graph_fields {
 	GRAPH_SQL    = 1 << 3,   /* raw_code */
 	GRAPH_MACROS = 1 << 4,   /* the macros section and depends_on.macros */
 	GRAPH_PATHS  = 1 << 5,   /* every path the manifest proves to exist (path: selection) */
-	GRAPH_TESTS  = 1 << 6,   /* what a generic test was made from: test_metadata */
+	GRAPH_TESTS  = 1 << 6,   /* what tests were made from, and what else only checks look at */
 };
 
 /*
@@ -55,7 +55,7 @@ enum graph_fields {
 	X(MATURITY, "maturity", GRAPH_STATE) \
 	X(URL, "url", GRAPH_STATE) \
 	X(QUOTING, "quoting", GRAPH_STATE) \
-	X(FRESHNESS, "freshness", GRAPH_STATE) \
+	X(FRESHNESS, "freshness", GRAPH_STATE | GRAPH_TESTS) \
 	X(LOADED_AT_FIELD, "loaded_at_field", GRAPH_STATE) \
 	X(EXTERNAL, "external", GRAPH_STATE) \
 	X(MODEL, "model", GRAPH_STATE) \
@@ -68,7 +68,8 @@ enum graph_fields {
 	X(EXPORTS, "exports", GRAPH_STATE) \
 	X(ARGUMENTS, "arguments", GRAPH_STATE) \
 	X(RETURNS, "returns", GRAPH_STATE) \
-	X(TEST_METADATA, "test_metadata", GRAPH_TESTS)
+	X(TEST_METADATA, "test_metadata", GRAPH_TESTS) \
+	X(TIME_SPINE, "time_spine", GRAPH_TESTS)
 
 enum node_json {
 #define X(id, key, groups) NODE_##id,
