@@ -27,6 +27,7 @@ UTIL = \
 	util/err.c \
 	util/fs.c \
 	util/git.c \
+	util/hash.c \
 	util/heap.c \
 	util/log.c \
 	util/map.c \
@@ -48,6 +49,7 @@ GRAPH = \
 	graph/manifest.c \
 	graph/manifest_node.c \
 	graph/plan.c \
+	graph/plan_critical.c \
 	graph/plan_time.c \
 	graph/ready.c \
 	graph/scan.c \
@@ -97,15 +99,32 @@ EXECUTOR = \
 	executor/worker_process.c
 
 EXPORTERS = \
+	exporters/dot.c \
+	exporters/emit.c \
+	exporters/graphml.c \
+	exporters/html.c \
+	exporters/ids.c \
+	exporters/json.c \
+	exporters/layout.c \
+	exporters/mermaid.c \
+	exporters/picture.c \
+	exporters/plan_json.c \
+	exporters/registry.c \
+	exporters/rows.c \
+	exporters/stamp.c \
+	exporters/svg.c
 
 CLI = \
 	cli/cmd_diff.c \
 	cli/cmd_doctor.c \
+	cli/cmd_export.c \
 	cli/cmd_help.c \
 	cli/cmd_history.c \
 	cli/cmd_lint.c \
 	cli/cmd_ls.c \
+	cli/cmd_plan.c \
 	cli/cmd_report.c \
+	cli/cmd_retry.c \
 	cli/cmd_run.c \
 	cli/cmd_table.c \
 	cli/dbt_opts.c \
@@ -117,6 +136,7 @@ CLI = \
 	cli/policies.c \
 	cli/project.c \
 	cli/record.c \
+	cli/resume.c \
 	cli/run.c \
 	cli/run_args.c \
 	cli/run_history.c \
@@ -136,6 +156,10 @@ TESTS = \
 	tests/executor/test_runner_worker.c \
 	tests/executor/test_schedule.c \
 	tests/executor/test_task.c \
+	tests/exporters/test_emit.c \
+	tests/exporters/test_ids.c \
+	tests/exporters/test_layout.c \
+	tests/exporters/test_picture.c \
 	tests/graph/test_dag.c \
 	tests/graph/test_glob.c \
 	tests/graph/test_json.c \
@@ -163,7 +187,10 @@ SCRIPTS = \
 	tests/cli/diff.sh \
 	tests/cli/lint.sh \
 	tests/cli/conformance.sh \
+	tests/cli/export.sh \
 	tests/executor/makespan.sh \
+	tests/exporters/page.sh \
+	tests/golden/run.sh \
 
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 U   = $(B)/libutil.a
@@ -181,12 +208,15 @@ $(X): $(call obj,$(EXECUTOR))
 $(E): $(call obj,$(EXPORTERS))
 $(B)/%.a: ; mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $^
 $(B)/%.o: %.c | check-libs ; mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
-# The worker's Python source and the report's page as bytes of an array.
+# The worker's Python source and the pages of report and lineage as bytes of an array.
 $(B)/executor/worker_process.o: $(B)/executor/dbt_worker.inc
 $(B)/executor/report.o: $(B)/executor/report.inc
+$(B)/exporters/html.o: $(patsubst %,$(B)/exporters/html/%.inc,app layout page style)
 embed = mkdir -p $(@D) && od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g' >$@
 $(B)/%.inc: %.py ; $(embed)
 $(B)/%.inc: %.html ; $(embed)
+$(B)/%.inc: %.css ; $(embed)
+$(B)/%.inc: %.js ; $(embed)
 $(B)/$(PROG): $(call obj,$(CLI)) $(E) $(X) $(G) $(U) ; $(call link)
 
 # A layer's tests link only that layer and the ones below it.
@@ -240,6 +270,10 @@ fuzz:
 	for t in $(FUZZ:tests/fuzz/fuzz_%.c=%); do sh tests/fuzz/run.sh build-fuzz $$t $(FUZZ_SECONDS) || exit 1; done
 live: $(FUZZ:tests/fuzz/fuzz_%.c=$(B)/tests/fuzz/live_%)
 
+# Writes the expected exports anew; look at the difference before you commit it.
+golden: all
+	RENEW=1 HEDDLE=$(CURDIR)/$(B)/$(PROG) sh tests/golden/run.sh
+
 SOURCES = $(UTIL) $(GRAPH) $(EXECUTOR) $(EXPORTERS) $(CLI)
 lint: all
 	sh tests/check_layers.sh
@@ -254,7 +288,7 @@ install: all
 
 clean: ; rm -rf build build-*
 
-.PHONY: all bench check check-libs demo test lint install clean fuzz live
+.PHONY: all bench check check-libs demo golden test lint install clean fuzz live
 .SECONDARY:
 $(V).SILENT:
 -include $(wildcard $(B)/*/*.d $(B)/*/*/*.d)

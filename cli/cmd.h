@@ -19,11 +19,22 @@ struct command {
 	int (*run)(int argc, char **argv, struct err *err);
 };
 
-extern const struct command cmd_build, cmd_run, cmd_test, cmd_seed, cmd_snapshot;  /* cmd_run.c */
-extern const struct command cmd_ls, cmd_list;                                      /* cmd_ls.c */
-extern const struct command cmd_diff, cmd_lint;
-extern const struct command cmd_plan, cmd_export, cmd_doctor, cmd_help;
-extern const struct command cmd_history, cmd_report;
+extern const struct command cmd_build;
+extern const struct command cmd_diff;
+extern const struct command cmd_doctor;
+extern const struct command cmd_export;
+extern const struct command cmd_help;
+extern const struct command cmd_history;
+extern const struct command cmd_lint;
+extern const struct command cmd_list;
+extern const struct command cmd_ls;
+extern const struct command cmd_plan;
+extern const struct command cmd_report;
+extern const struct command cmd_retry;
+extern const struct command cmd_run;
+extern const struct command cmd_seed;
+extern const struct command cmd_snapshot;
+extern const struct command cmd_test;
 
 const struct command *command_find(const char *name);      /* NULL when unknown */
 const struct command *const *command_all(size_t *n);

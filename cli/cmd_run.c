@@ -55,6 +55,8 @@ run_main(int argc, char **argv, struct err *err)
 		{ 0, "grace", "TIME", OPT_DURATION, &rq.grace_ms, "time for cancelled nodes to end (5s)" },
 		{ 0, "order", "path|fifo", OPT_TEXT, &order,
 		  "longest remaining path first, or first come first served (path)" },
+		{ 0, "resume", NULL, OPT_FLAG, &rq.resume,
+		  "continue the unfinished run of the same settings, if there is one" },
 		{ 0, "dry-run", NULL, OPT_FLAG, &rq.dry_run, "say what would run, in order; run nothing" },
 		{ 0, "fail-if-empty", NULL, OPT_FLAG, &rq.fail_if_empty, "exit 2 when nothing is selected" },
 		{ 0, "history", "FILE", OPT_TEXT, &rq.history,

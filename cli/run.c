@@ -12,6 +12,8 @@
 #include "cli/dbt_opts.h"
 #include "cli/policies.h"
 #include "cli/project.h"
+#include "cli/record.h"
+#include "cli/resume.h"
 #include "cli/run.h"
 #include "cli/run_args.h"
 #include "cli/run_history.h"
@@ -33,6 +35,7 @@
 #include "util/xalloc.h"
 
 #define TICK_MS 500     /* how long what has happened may wait for the history's file */
+#define SKIPPED_BY_HOOK "skipped because on-run-start failed (skip_nodes_if_on_run_start_fails)"
 
 /* One invocation. Everything starts empty and is released in one place. */
 struct run {
@@ -56,6 +59,10 @@ struct run {
 	struct set selected;
 	struct plan *plan;
 	struct schedule *schedule;
+	struct journal *journal;
+	struct journal_run found;      /* the run --resume continues; else empty */
+	struct schedule_known *known;  /* by task: results of an earlier run; or NULL */
+	size_t nagain;                 /* of them, not ended well */
 	struct results *results;
 	struct progress *progress;
 	struct history *history;       /* NULL: none is kept */
@@ -200,16 +207,21 @@ begin(struct run *r, struct err *err)
 	return rc;
 }
 
-/* A hook's entry is shown like a node; its text goes to the results file as it is. */
-static void
-take_hooks(struct run *r, char *const *hooks, size_t n, bool at_start)
+/* A hook's entry is shown like a node; its text goes to journal and results file as it is. */
+static int
+take_hooks(struct run *r, char *const *hooks, size_t n, bool at_start,
+    struct err *err)
 {
+	int rc = 0;
+
 	for (size_t i = 0; i < n; i++) {
 		cJSON *entry = cJSON_Parse(hooks[i]);
 		const char *id = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(entry, "unique_id"));
 		const char *word = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(entry, "status"));
 		int status = word ? result_status_find(word) : -1;
 
+		if (rc == 0)
+			rc = journal_hook(r->journal, hooks[i], at_start, err);
 		results_add_hook(r->results, hooks[i], at_start);
 		if (id && status >= 0) {
 			const cJSON *time = cJSON_GetObjectItemCaseSensitive(entry, "execution_time");
@@ -223,6 +235,7 @@ take_hooks(struct run *r, char *const *hooks, size_t n, bool at_start)
 		}
 		cJSON_Delete(entry);
 	}
+	return rc;
 }
 
 /* New array; caller frees. */
@@ -258,6 +271,7 @@ run_schedule(struct run *r, const struct runner *runner, const struct observer *
 	struct schedule_slots *slots;
 	int rc;
 
+	so.known = r->known;
 	so.slots = slots = pool_slots(&r->policies.config);
 	so.nslots = r->policies.config.npools;
 	r->schedule = schedule_new(r->plan, &so);
@@ -306,7 +320,7 @@ finish_worker(struct run *r, struct err *err)
 	}
 	rc = worker_finish(r->worker, outcomes, n, r->summary.signo != 0, &end, err);
 	if (rc == 0) {
-		take_hooks(r, end->hooks, end->nhooks, false);
+		rc = take_hooks(r, end->hooks, end->nhooks, false, err);
 		if (end->failure) {
 			progress_log(r->progress, NULL, "error", end->failure);
 			r->hooks_failed = true;
@@ -315,6 +329,15 @@ finish_worker(struct run *r, struct err *err)
 	free(order);
 	free(outcomes);
 	return rc;
+}
+
+/* When dbt skips every node it lists the ephemeral ones too (task/runnable.py execute_with_hooks). */
+static void
+skip_ephemeral(struct run *r)
+{
+	for (size_t i = set_next(&r->selected, 0); i < r->graph->nnodes; i = set_next(&r->selected, i + 1))
+		if (node_is_ephemeral(&r->graph->nodes[i]))
+			results_add_skipped(r->results, &r->graph->nodes[i], SKIPPED_BY_HOOK);
 }
 
 static int
@@ -331,6 +354,8 @@ write_results(struct run *r, struct err *err)
 	if (!r->info->write_json)
 		return 0;
 	results_skip_rest(r->results, "not started");
+	if (r->ready && r->ready->skip_nodes)
+		skip_ephemeral(r);
 	path = fs_join(r->info->target_path, "run_results.json");
 	rc = results_write(r->results, &head, path, err);
 	free(path);
@@ -430,7 +455,7 @@ skip_node(void *self, const struct job *job, struct result *result)
 	(void)self;
 	(void)job;
 	result->status = RESULT_SKIPPED;
-	result->message = xstrdup("skipped because on-run-start failed (skip_nodes_if_on_run_start_fails)");
+	result->message = xstrdup(SKIPPED_BY_HOOK);
 }
 
 static void
@@ -453,40 +478,108 @@ run_empty(struct run *r, struct err *err)
 	return write_results(r, err) < 0 ? EXIT_BAD_INPUT : EXIT_GOOD;
 }
 
+static void
+say_resumed(struct run *r, const struct journal_run *earlier, const struct resume_counts *c)
+{
+	struct buf b = BUF_INIT;
+
+	buf_addf(&b, "continuing run %s: %zu done before, %zu to run", fs_base(earlier->path), c->kept,
+	    c->again);
+	if (c->new_tasks)
+		buf_addf(&b, ", %zu of them new in the manifest", c->new_tasks);
+	if (c->gone)
+		buf_addf(&b, "; %zu of its nodes are no longer selected", c->gone);
+	progress_log(r->progress, NULL, "info", b.data);
+	buf_release(&b);
+}
+
+/* What an earlier run has done counts as done. */
+static int
+resume_earlier(struct run *r, struct err *err)
+{
+	char *dir = record_dir(r->info->target_path), *settings = record_settings(r->rq, r->info);
+	const struct journal_run *earlier = r->rq->earlier;
+	struct resume_counts counts;
+	int rc = 0;
+
+	if (!earlier && r->rq->resume) {
+		rc = record_find_unfinished(&r->found, dir, settings, err);
+		earlier = rc > 0 ? &r->found : NULL;
+	}
+	if (rc >= 0 && earlier)
+		rc = record_check_target(earlier->settings, r->info, err);
+	if (rc >= 0 && earlier) {
+		r->known = resume_known(r->plan, earlier, r->info->adapter, &counts);
+		r->nagain = counts.again + counts.unknown;
+		say_resumed(r, earlier, &counts);
+	}
+	free(dir);
+	free(settings);
+	return rc < 0 ? -1 : 0;
+}
+
+/* As dbt retry: a run that ended well has nothing to continue, and its results stay. */
+static int
+run_nothing_left(struct run *r)
+{
+	progress_log(r->progress, NULL, "info", "nothing to do: every node of that run has succeeded");
+	return EXIT_GOOD;
+}
+
+/* On disk before anything starts. */
+static int
+open_journal(struct run *r, struct err *err)
+{
+	char *dir = record_dir(r->info->target_path), *settings = record_settings(r->rq, r->info);
+
+	r->journal = journal_new(dir, settings, err);
+	free(dir);
+	free(settings);
+	return r->journal ? 0 : -1;
+}
+
 /* Between worker_begin() and the results file nothing returns early: what ran must be written. */
 static int
 run_nodes(struct run *r, struct err *err)
 {
 	struct runner runner = { .run = skip_node, .cancel = cancel_nothing };
-	struct observer observers[3];
+	struct observer observers[4];
 	struct err late = ERR_INIT;
 	bool failed;
 	int rc, code;
 
-	if (begin(r, err) < 0)
+	if (resume_earlier(r, err) < 0)
+		return EXIT_BAD_INPUT;
+	if (r->known && r->nagain == 0)
+		return run_nothing_left(r);
+	if (open_journal(r, err) < 0 || begin(r, err) < 0)
 		return EXIT_BAD_INPUT;
 	r->results = results_new(r->plan);
 	start_progress(r);
 	run_history_begin(r->history, r->info, &r->args, r->plan, r->began_ms);
-	take_hooks(r, r->ready->hooks, r->ready->nhooks, true);
+	if (take_hooks(r, r->ready->hooks, r->ready->nhooks, true, err) < 0)
+		return EXIT_BAD_INPUT;
 	if (!r->ready->skip_nodes)
 		runner = worker_runner(r->worker);
-	observers[0] = results_observer(r->results);
-	observers[1] = progress_observer(r->progress);
-	observers[2] = history_observer(r->history);
-	rc = run_schedule(r, &runner, observers, 3, err);
+	observers[0] = journal_observer(r->journal);   /* first: what is acted on is on record */
+	observers[1] = results_observer(r->results);
+	observers[2] = progress_observer(r->progress);
+	observers[3] = history_observer(r->history);
+	rc = run_schedule(r, &runner, observers, 4, err);
 	if (finish_worker(r, rc < 0 ? &late : err) < 0)
 		rc = -1;
 	if (write_results(r, rc < 0 ? &late : err) < 0)
 		rc = -1;
 	if (late.msg)
 		log_err(&late);
-	err_release(&late);
 	failed = has_failed(r);
 	summarize(r, failed);
 	code = r->summary.signo ? 128 + r->summary.signo : rc < 0 ? EXIT_BAD_INPUT :
 	    failed ? EXIT_NODE_FAILED : EXIT_GOOD;
 	history_end(r->history, code, &r->summary);
+	if (journal_end(r->journal, code, &late) < 0)
+		log_err(&late);
+	err_release(&late);
 	return code;
 }
 
@@ -537,6 +630,9 @@ run_project(const struct run_request *rq, struct err *err)
 	code = exit_code(&r, run_steps(&r, err), err);
 	worker_free(r.worker);
 	schedule_free(r.schedule);
+	journal_free(r.journal);
+	journal_run_release(&r.found);
+	free(r.known);
 	results_free(r.results);
 	history_close(r.history);
 	progress_free(r.progress);

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "cli/opts.h"
+#include "executor/journal.h"
 #include "executor/schedule.h"
 #include "graph/plan.h"
 #include "util/err.h"
@@ -26,6 +27,8 @@ struct run_request {
 	bool dry_run;                  /* say what would run, run nothing */
 	bool fail_if_empty;            /* an empty selection is an error */
 	bool rerun_unknown;            /* retry appending nodes whatever became of their commit */
+	bool resume;                   /* continue the unfinished run of the same settings, if any */
+	const struct journal_run *earlier;   /* continue this one; or NULL */
 	unsigned retries;              /* RUN_NOT_GIVEN: heddle.yml's, or built in */
 	int64_t retry_delay_ms, timeout_ms;   /* -1: not given */
 	int64_t max_time_ms;           /* 0: none */

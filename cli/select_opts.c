@@ -134,3 +134,13 @@ select_opts_release(void)
 	free(selecting.state_dir);
 	memset(&selecting, 0, sizeof(selecting));
 }
+
+char *
+select_opts_run_results(void)
+{
+	char *folder = folder_of(selecting.project.manifest);
+	char *path = fs_join(folder, "run_results.json");
+
+	free(folder);
+	return path;
+}

@@ -40,4 +40,7 @@ int select_opts_resolve(unsigned kinds, unsigned all_kinds, unsigned fields, str
     struct set *out, struct err *err);
 void select_opts_release(void);
 
+/* run_results.json beside the manifest that was read; new string, caller frees. */
+char *select_opts_run_results(void);
+
 #endif

@@ -55,6 +55,7 @@ struct journal_node {
 	const char *status;      /* dbt's word of the last end; NULL while no attempt has ended */
 	const char *entry;       /* JSON of the last end, or NULL */
 	const char *why;
+	const char *class;       /* of the last attempt's end, as error_class_name() has it, or NULL */
 	unsigned attempts;       /* started */
 	bool running;            /* an attempt began and no end was written: killed in it */
 	bool skipped;

@@ -68,6 +68,7 @@ take_step(struct reading *rd, const cJSON *line, const char *id, const char *to)
 	n->running = strcmp(to, "running") == 0;
 	n->skipped = strcmp(to, "skipped") == 0;
 	n->why = text_of(rd->run, line, "why");
+	n->class = text_of(rd->run, line, "class");
 	if (strcmp(to, "done") == 0) {
 		n->status = text_of(rd->run, line, "status");
 		n->entry = json_of(rd->run, line, "entry");

@@ -23,6 +23,7 @@ static const char *const colour_codes[] = { "", "\033[32m", "\033[33m", "\033[31
 struct progress {
 	const struct plan *plan;   /* NULL before progress_start() */
 	size_t nended;
+	size_t nkept;              /* of an earlier run */
 
 	pthread_mutex_t lock;      /* guards the next two and the order of lines */
 	struct progress_options o;
@@ -168,7 +169,9 @@ say_ended(struct progress *g, const struct run_event *ev)
 	int total = 0;
 
 	g->nended++;
-	if (g->o.quiet && !bad)
+	if (t->attempts == 0 && ev->to == TASK_DONE && !bad)
+		g->nkept++;
+	if ((g->o.quiet && !bad) || (t->attempts == 0 && ev->to == TASK_DONE && !bad))
 		return;
 	for (size_t n = g->plan->ntasks; n; n /= 10)
 		total++;
@@ -437,6 +440,8 @@ add_counts(struct progress *g, const struct progress_tail *t)
 		buf_adds(&g->line, "nothing ran");
 	if (t->summary->nretried)
 		buf_addf(&g->line, "; %zu needed a retry", t->summary->nretried);
+	if (g->nkept)
+		buf_addf(&g->line, "; %zu of them in an earlier run", g->nkept);
 }
 
 static int

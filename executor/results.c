@@ -17,7 +17,8 @@ struct results {
 	const struct plan *plan;
 	struct entry *tasks;       /* by task index */
 	size_t nended;
-	struct buf start, end;     /* hooks, each entry followed by ',' */
+	struct buf start, end;     /* hooks, each entry followed by ", " */
+	struct buf others;         /* nodes that are no tasks, likewise */
 };
 
 struct results *
@@ -40,6 +41,7 @@ results_free(struct results *r)
 	free(r->tasks);
 	buf_release(&r->start);
 	buf_release(&r->end);
+	buf_release(&r->others);
 	free(r);
 }
 
@@ -121,6 +123,16 @@ results_add_hook(struct results *r, const char *entry, bool at_start)
 }
 
 void
+results_add_skipped(struct results *r, const struct node *n, const char *why)
+{
+	char *entry = make_entry(n, RESULT_SKIPPED, why, 0);
+
+	buf_adds(&r->others, entry);
+	buf_adds(&r->others, ", ");
+	free(entry);
+}
+
+void
 results_skip_rest(struct results *r, const char *why)
 {
 	for (size_t i = 0; i < r->plan->ntasks; i++)
@@ -165,6 +177,7 @@ results_write(const struct results *r, const struct results_head *head, const ch
 	buf_addf(&b, "{\"metadata\": %s, \"results\": [", head->metadata);
 	buf_add(&b, buf_str(&r->start), r->start.len);
 	add_tasks(r, &b);
+	buf_add(&b, buf_str(&r->others), r->others.len);
 	buf_add(&b, buf_str(&r->end), r->end.len);
 	if (text_ends(b.data, ", "))
 		buf_truncate(&b, b.len - 2);

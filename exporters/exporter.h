@@ -7,19 +7,43 @@
 #ifndef HEDDLE_EXPORTERS_EXPORTER_H
 #define HEDDLE_EXPORTERS_EXPORTER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "graph/plan.h"
 #include "util/buf.h"
 #include "util/err.h"
 
+#define GROUPINGS(X) X(FOLDER, "folder") X(TAG, "tag") X(NONE, "none")
+#define COLOURINGS(X) X(KIND, "kind") X(FOLDER, "folder") X(STATUS, "status") X(TIME, "time")
+
+enum grouping {
+#define X(id, name) GROUP_BY_##id,
+	GROUPINGS(X)
+#undef X
+	NGROUPINGS
+};
+
+enum colouring {
+#define X(id, name) COLOUR_BY_##id,
+	COLOURINGS(X)
+#undef X
+	NCOLOURINGS
+};
+
+const char *grouping_name(enum grouping g);      /* "folder" */
+const char *colouring_name(enum colouring c);    /* "kind" */
+
 struct export_job {
 	const struct graph *graph;
 	const struct set *nodes;        /* what lineage targets draw: any kind */
+	const struct set *focus;        /* those among them to point out; NULL = none */
 	const struct plan *plan;        /* tasks, for targets that run them; critical path for all */
+	bool timed;                     /* the plan's seconds were measured */
 	const char *title;              /* the project's name unless the user gave one */
-	const char *group_by;           /* "folder", "tag", "none" */
-	const char *colour_by;          /* "kind", "folder", "status", "time" */
+	const char *stamp;              /* how to make the file again, and the plan's hash: stamp.h */
+	enum grouping group_by;
+	enum colouring colour_by;
 };
 
 struct exporter {
@@ -27,10 +51,22 @@ struct exporter {
 	const char *suffix;             /* ".dot" */
 	const char *summary;            /* one help line, no full stop */
 	unsigned fields;                /* enum graph_fields the target reads */
+	unsigned kinds;                 /* KIND_BIT()s it writes when the user names none */
+	bool draws;                     /* a picture: sources that nothing in it reads are left out */
+	size_t limit;                   /* nodes it takes unless --limit says more; 0 = any number */
+	enum grouping group_by;         /* unless the user says otherwise */
 	int (*write)(const struct export_job *job, struct buf *out, struct err *err);
 };
 
-extern const struct exporter exporter_dot, exporter_svg, exporter_json;   /* one file each */
+/* What a lineage is made of: everything but tests, analyses and hooks. */
+#define LINEAGE_KINDS (KIND_BIT(KIND_MODEL) | KIND_BIT(KIND_SEED) | KIND_BIT(KIND_SNAPSHOT) | \
+	KIND_BIT(KIND_SOURCE) | KIND_BIT(KIND_EXPOSURE) | KIND_BIT(KIND_METRIC) | \
+	KIND_BIT(KIND_SEMANTIC_MODEL) | KIND_BIT(KIND_SAVED_QUERY) | KIND_BIT(KIND_FUNCTION))
+#define TEST_KINDS (KIND_BIT(KIND_TEST) | KIND_BIT(KIND_UNIT_TEST))
+
+/* one file each */
+extern const struct exporter exporter_html, exporter_svg, exporter_dot, exporter_mermaid, exporter_graphml,
+	exporter_json;
 
 const struct exporter *exporter_find(const char *name);     /* NULL when unknown */
 const struct exporter *const *exporter_all(size_t *n);      /* in the order of help */

@@ -85,6 +85,10 @@ void plan_free(struct plan *p);
 /* Recomputes path, critical_path and work from the tasks' seconds. */
 void plan_weigh(struct plan *p);
 
+/* The tasks of the critical path in their order, into tasks[ntasks]; returns how many. Of equal
+ * ones the first by id. After plan_weigh(). */
+size_t plan_critical(const struct plan *p, size_t *tasks);
+
 /* The task of a node, or NULL when the plan has none for it. */
 const struct task *plan_find(const struct plan *p, const struct node *n);
 

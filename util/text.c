@@ -15,10 +15,10 @@ static struct {
 	size_t n, cap;
 } secrets;
 
-/* Decodes one UTF-8 character; returns its length, or 0 when the bytes are not UTF-8. */
-static size_t
-decode(const unsigned char *s, uint32_t *cp)
+size_t
+text_decode(const char *text, uint32_t *cp)
 {
+	const unsigned char *s = (const unsigned char *)text;
 	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	size_t n = *s < 0x80 ? 1 : *s >> 5 == 6 ? 2 : *s >> 4 == 14 ? 3 : *s >> 3 == 30 ? 4 : 0;
 
@@ -35,9 +35,8 @@ decode(const unsigned char *s, uint32_t *cp)
 	return n;
 }
 
-/* Characters that move the cursor, hide text or turn its direction. */
-static bool
-is_control(uint32_t c)
+bool
+text_is_control(uint32_t c)
 {
 	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x061c || c == 0x200e || c == 0x200f ||
 		(c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
@@ -87,7 +86,7 @@ text_add_safe(struct buf *b, const char *text, bool lines, const char *indent)
 			continue;
 		}
 		fresh = false;
-		n = decode((const unsigned char *)s, &c);
+		n = text_decode(s, &c);
 		if (n == 0) {
 			buf_adds(b, "\xef\xbf\xbd");
 			s++;
@@ -99,7 +98,7 @@ text_add_safe(struct buf *b, const char *text, bool lines, const char *indent)
 			fresh = true;
 		} else if (c == '\t' && lines) {
 			buf_adds(b, "    ");
-		} else if (is_control(c)) {
+		} else if (text_is_control(c)) {
 			add_visible(b, c);
 		} else {
 			buf_add(b, s, n);
@@ -128,7 +127,7 @@ text_add_json(struct buf *b, const char *text)
 	from = b->len;
 	for (const char *s = text; *s;) {
 		uint32_t c;
-		size_t n = decode((const unsigned char *)s, &c);
+		size_t n = text_decode(s, &c);
 
 		if (n == 0) {
 			buf_adds(b, "\\ufffd");
@@ -168,7 +167,7 @@ text_width(const char *text)
 
 	for (const char *s = text; *s;) {
 		uint32_t c = 0;
-		size_t n = decode((const unsigned char *)s, &c);
+		size_t n = text_decode(s, &c);
 
 		if (!(c >= 0x0300 && c <= 0x036f) && c != 0x200d && !(c >= 0xfe00 && c <= 0xfe0f))
 			width += n && is_wide(c) ? 2 : 1;

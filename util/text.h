@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "util/buf.h"
 
@@ -21,6 +22,11 @@ char *text_safe_line(const char *text);   /* the same on one line; new string; c
 
 /* Appends a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD. Secrets are masked. */
 void text_add_json(struct buf *b, const char *text);
+
+/* Decodes one UTF-8 character; returns its length, or 0 when the bytes are not UTF-8. */
+size_t text_decode(const char *s, uint32_t *c);
+/* Characters that move the cursor, hide text or turn its direction. */
+bool text_is_control(uint32_t c);
 
 /* Columns on a terminal, wide characters counted as two. */
 size_t text_width(const char *text);

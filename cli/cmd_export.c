@@ -1,0 +1,441 @@
+/* cmd_export.c -- writes the plan or the lineage in another language; see exporters/exporter.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cmd.h"
+#include "cli/select_opts.h"
+#include "executor/weights.h"
+#include "exporters/exporter.h"
+#include "exporters/stamp.h"
+#include "graph/selector.h"
+#include "graph/selector_eval.h"
+#include "util/fs.h"
+#include "util/log.h"
+#include "util/text.h"
+#include "util/xalloc.h"
+
+static struct {
+	/* what the output depends on: goes into its stamp */
+	const char *focus, *colour_by, *group_by, *name;
+	unsigned limit;
+	/* where things are, and what to do */
+	const char *output, *run_results, *check;
+	bool list, help;
+} o;
+
+static const struct opt shape_opts[] = {
+	{ 0, "focus", "WORD", OPT_TEXT, &o.focus,
+	  "these nodes and their neighbours, e.g. +orders+2; the same as --select" },
+	{ 0, "colour-by|color-by", "WHAT", OPT_TEXT, &o.colour_by,
+	  "kind (default), folder, status or time; the last two read run_results.json" },
+	{ 0, "group-by", "WHAT", OPT_TEXT, &o.group_by, "folder, tag or none" },
+	{ 0, "name", "TEXT", OPT_TEXT, &o.name, "title (the project's name)" },
+	{ 0, "limit", "N", OPT_UINT, &o.limit, "take up to N nodes where the target has a limit" },
+	{ 0 }
+};
+
+static const struct opt file_opts[] = {
+	{ 'o', "output", "FILE", OPT_TEXT, &o.output, "write here, not to standard output" },
+	{ 0, "run-results", "FILE", OPT_TEXT, &o.run_results,
+	  "times and states of that run (run_results.json beside the manifest)" },
+	{ 0, "check", "FILE", OPT_TEXT, &o.check,
+	  "make an exported file again by its own options: exit 1 when it differs" },
+	{ 0, "list", NULL, OPT_FLAG, &o.list, "list the targets" },
+	{ 'h', "help", NULL, OPT_FLAG, &o.help, "show this" },
+	{ 0 }
+};
+
+static const struct opt *const tables[] = {
+	shape_opts, select_opts, models_as_select_opts, source_opts, file_opts, NULL
+};
+static const struct opt_group help_groups[] = {
+	{ "What it looks like", shape_opts }, { "Which nodes", select_opts },
+	{ "Where from", source_opts }, { "Where to", file_opts }, { NULL, NULL }
+};
+
+/* ---- options ---- */
+
+static int
+find_target(const char *name, const struct exporter **found, struct err *err)
+{
+	size_t n;
+	const struct exporter *const *all = exporter_all(&n);
+	const char **names = xcalloc(n, sizeof(*names));
+	const char *near;
+
+	*found = exporter_find(name);
+	for (size_t i = 0; i < n; i++)
+		names[i] = all[i]->name;
+	near = text_closest(name, names, n);
+	free(names);
+	if (*found)
+		return 0;
+	err_set(err, "unknown target '%s'", name);
+	if (near)
+		return err_hint(err, "did you mean `heddle export %s`?", near);
+	return err_hint(err, "`heddle export --list` lists them");
+}
+
+static int
+list_targets(void)
+{
+	size_t n;
+	const struct exporter *const *all = exporter_all(&n);
+
+	for (size_t i = 0; i < n; i++)
+		printf("%-10s %s\n", all[i]->name, all[i]->summary);
+	return EXIT_GOOD;
+}
+
+/* Which value of an option's list `word` is; -1 with err when none. */
+static int
+choose(const char *option, const char *word, const char *(*name)(int), int n, struct err *err)
+{
+	struct buf all = BUF_INIT;
+	int k;
+
+	for (k = 0; k < n && strcmp(word, name(k)) != 0; k++)
+		buf_addf(&all, "%s%s", k ? ", " : "", name(k));
+	if (k == n) {
+		err_set(err, "--%s: unknown value '%s'", option, word);
+		err_hint(err, "one of: %s", buf_str(&all));
+	}
+	buf_release(&all);
+	return k < n ? k : -1;
+}
+
+static const char *
+grouping(int k)
+{
+	return grouping_name((enum grouping)k);
+}
+
+static const char *
+colouring(int k)
+{
+	return colouring_name((enum colouring)k);
+}
+
+static int
+read_shape(struct export_job *job, const struct exporter *x, struct err *err)
+{
+	int k;
+
+	job->group_by = x->group_by;
+	if (o.group_by) {
+		k = choose("group-by", o.group_by, grouping, NGROUPINGS, err);
+		if (k < 0)
+			return -1;
+		job->group_by = (enum grouping)k;
+	}
+	if (o.colour_by) {
+		k = choose("colour-by", o.colour_by, colouring, NCOLOURINGS, err);
+		if (k < 0)
+			return -1;
+		job->colour_by = (enum colouring)k;
+	}
+	if (o.focus && (selecting.select.n || selecting.selector))
+		return err_set(err, "--focus and --select exclude each other");
+	if (o.focus)
+		words_add(&selecting.select, o.focus);
+	return 0;
+}
+
+/* ---- the stamp: options spelled again in the order of their tables ---- */
+
+static void
+spell(struct buf *line, const struct opt *opt, const char *value)
+{
+	char *word = xstrndup(opt->name, strcspn(opt->name, "|"));
+	struct buf b = BUF_INIT;
+
+	buf_addf(&b, "--%s%s%s", word, value ? "=" : "", value ? value : "");
+	stamp_word(line, buf_str(&b));
+	buf_release(&b);
+	free(word);
+}
+
+static void
+spell_table(struct buf *line, const struct opt *table)
+{
+	for (const struct opt *t = table; t->name; t++) {
+		const struct words *w = t->value;
+		char number[24];
+
+		switch (t->type) {
+		case OPT_FLAG:
+			if (*(bool *)t->value)
+				spell(line, t, NULL);
+			break;
+		case OPT_TEXT:
+			if (*(const char **)t->value)
+				spell(line, t, *(const char **)t->value);
+			break;
+		case OPT_UINT:
+			snprintf(number, sizeof(number), "%u", *(unsigned *)t->value);
+			if (*(unsigned *)t->value)
+				spell(line, t, number);
+			break;
+		case OPT_DURATION:
+			snprintf(number, sizeof(number), "%lldms", (long long)*(int64_t *)t->value);
+			if (*(int64_t *)t->value)
+				spell(line, t, number);
+			break;
+		case OPT_WORDS:
+			for (size_t i = 0; i < w->n; i++)
+				spell(line, t, w->v[i]);
+			break;
+		}
+	}
+}
+
+static void
+spell_command(struct buf *line, const struct exporter *x)
+{
+	stamp_word(line, "heddle");
+	stamp_word(line, "export");
+	stamp_word(line, x->name);
+	spell_table(line, shape_opts);
+	spell_table(line, select_opts);
+}
+
+/* ---- what is exported ---- */
+
+/* Without a selection a picture leaves out what nothing in it reads: declared sources. */
+static void
+drop_unread_sources(const struct graph *g, struct set *nodes)
+{
+	for (size_t i = set_next(nodes, 0); i < nodes->nbits; i = set_next(nodes, i + 1)) {
+		const struct node *n = &g->nodes[i];
+		bool read = n->kind != KIND_SOURCE;
+
+		for (size_t k = 0; !read && k < n->nchildren; k++)
+			read = set_has(nodes, n->children[k]);
+		if (!read)
+			set_del(nodes, i);
+	}
+}
+
+/* From the selection to what the target shows of it. */
+static void
+keep_shown(const struct exporter *x, const struct graph *g, struct set *nodes)
+{
+	bool chosen = selecting.types.n || selecting.exclude_types.n;
+
+	for (size_t i = set_next(nodes, 0); !chosen && i < nodes->nbits; i = set_next(nodes, i + 1))
+		if (!(x->kinds & KIND_BIT(g->nodes[i].kind)))
+			set_del(nodes, i);
+	if (x->draws && !chosen && !selecting.select.n && !selecting.selector)
+		drop_unread_sources(g, nodes);
+}
+
+static int
+check_limit(const struct exporter *x, size_t n, struct err *err)
+{
+	size_t limit = o.limit ? o.limit : x->limit;
+
+	if (x->limit == 0 || n <= limit)
+		return 0;
+	err_set(err, "%zu nodes are too many for a readable %s (limit %zu)", n, x->name, limit);
+	return err_hint(err, "narrow them with --select or --focus, or allow them with --limit %zu", n);
+}
+
+/* Times come into an export only when asked for: else it would change with every run. */
+static int
+fill_times(struct export_job *job, struct plan *plan, struct err *err)
+{
+	bool wanted = job->colour_by == COLOUR_BY_STATUS || job->colour_by == COLOUR_BY_TIME;
+	char *beside = NULL;
+	const char *file = o.run_results;
+	int rc = 0;
+
+	if (!file && wanted)
+		file = beside = select_opts_run_results();
+	if (file && !fs_exists(file)) {
+		rc = err_set(err, "%s: no such file", file);
+		err_hint(err, "run `heddle build` first, or name another file with --run-results");
+	} else if (file) {
+		job->timed = weights_fill(plan, file, NULL) > 0;
+	}
+	free(beside);
+	return rc;
+}
+
+/* The nodes that --focus names, without their neighbours. out: the caller releases it. */
+static int
+find_focus(const struct graph *g, struct set *out, struct err *err)
+{
+	struct arena a = ARENA_INIT;
+	struct selector_env env = { .graph = g };
+	const struct selector *s = selector_parse(&a, o.focus, MODE_EMPTY, err);
+	int rc = -1;
+
+	if (s) {
+		struct selector bare = *s;
+
+		bare.at = bare.up = bare.down = false;
+		rc = selector_eval(&bare, &env, out, err);
+	}
+	arena_release(&a);
+	return rc;
+}
+
+/* The whole way from the manifest to the text. */
+static int
+make_export(const struct exporter *x, struct buf *out, struct err *err)
+{
+	struct export_job job = { .colour_by = COLOUR_BY_KIND };
+	struct graph *g = graph_new();
+	struct plan *plan = NULL;
+	struct set nodes = SET_INIT, focus = SET_INIT;
+	struct buf stamp = BUF_INIT;
+	unsigned all = (1u << NKINDS) - 1;
+	int rc = -1;
+
+	spell_command(&stamp, x);
+	if (read_shape(&job, x, err) < 0)
+		goto out;
+	if (select_opts_resolve(all, all, x->fields, g, &nodes, err) < 0)
+		goto out;
+	if (o.focus && find_focus(g, &focus, err) < 0)
+		goto out;
+	plan = plan_new(g, &nodes, PLAN_BUILD, err);
+	if (!plan || fill_times(&job, plan, err) < 0)
+		goto out;
+	keep_shown(x, g, &nodes);
+	if (set_is_empty(&nodes))
+		log_warn("nothing is selected: the %s is empty", x->name);
+	if (check_limit(x, set_count(&nodes), err) < 0)
+		goto out;
+	job.graph = g;
+	job.nodes = &nodes;
+	job.focus = o.focus ? &focus : NULL;
+	job.plan = plan;
+	job.title = o.name ? o.name : g->project_name ? g->project_name : "dbt";
+	stamp_plan(&stamp, &job);
+	job.stamp = buf_str(&stamp);
+	rc = x->write(&job, out, err);
+	if (out->data)
+		secrets_mask(out, 0);
+out:
+	buf_release(&stamp);
+	plan_free(plan);
+	set_release(&focus);
+	set_release(&nodes);
+	graph_free(g);
+	return rc;
+}
+
+/* ---- files ---- */
+
+static int
+put(const struct exporter *x, const struct buf *out, struct err *err)
+{
+	struct buf path = BUF_INIT;
+	int rc;
+
+	if (!o.output) {
+		fwrite(out->data, 1, out->len, stdout);
+		return 0;
+	}
+	buf_adds(&path, o.output);
+	if (fs_is_dir(o.output))
+		buf_addf(&path, "%slineage%s", text_ends(o.output, "/") ? "" : "/", x->suffix);
+	rc = fs_replace(buf_str(&path), out->data, out->len, 0644, err);
+	buf_release(&path);
+	return rc;
+}
+
+static int
+compare(const struct stamp *old, const struct buf *was, const struct buf *is, struct err *err)
+{
+	struct arena a = ARENA_INIT;
+	struct stamp now;
+	bool same_plan = stamp_find(&now, &a, buf_str(is)) && strcmp(now.plan, old->plan) == 0;
+
+	arena_release(&a);
+	if (was->len == is->len && memcmp(was->data, is->data, is->len) == 0) {
+		printf("%s: up to date\n", o.check);
+		return EXIT_GOOD;
+	}
+	err_set(err, "%s: out of date: %s", o.check, same_plan ?
+	    "the plan is the same, but not the text: edited, or by another version of heddle" :
+	    "the plan has changed");
+	err_hint(err, "make it again: heddle export %s ... -o %s", old->words[2], o.check);
+	return EXIT_NODE_FAILED;
+}
+
+/* The options of the file's stamp are read as if they stood on the command line. */
+static int
+check_file(struct err *err)
+{
+	const struct exporter *x;
+	struct arena a = ARENA_INIT;
+	struct buf was = BUF_INIT, is = BUF_INIT;
+	struct stamp stamp;
+	int code = EXIT_BAD_INPUT;
+
+	if (fs_read(o.check, &was, err) < 0)
+		goto out;
+	if (!stamp_find(&stamp, &a, buf_str(&was)) || stamp.nwords < 3) {
+		err_set(err, "%s: not made by heddle export: it has no line `heddle export ... plan=...`",
+		    o.check);
+		goto out;
+	}
+	if (find_target(stamp.words[2], &x, err) < 0 ||
+	    opts_parse((int)stamp.nwords - 2, (char **)(uintptr_t)(stamp.words + 2), tables, NULL, NULL,
+	        err) < 0) {
+		err_prefix(err, "%s", o.check);
+		goto out;
+	}
+	if (make_export(x, &is, err) == 0)
+		code = compare(&stamp, &was, &is, err);
+out:
+	buf_release(&was);
+	buf_release(&is);
+	arena_release(&a);
+	return code;
+}
+
+static int
+run_export(int argc, char **argv, struct err *err)
+{
+	const struct exporter *x;
+	struct words rest = { 0 };
+	struct buf out = BUF_INIT;
+	int code = EXIT_BAD_INPUT;
+
+	if (opts_parse(argc, argv, tables, &rest, NULL, err) < 0)
+		goto out;
+	if (o.help) {
+		code = command_help(&cmd_export, help_groups);
+	} else if (o.list) {
+		code = list_targets();
+	} else if (o.check && rest.n == 0) {
+		code = check_file(err);
+	} else if (rest.n != 1 || o.check) {
+		err_set(err, o.check ? "--check takes no target: the file names it" :
+		    rest.n ? "one target at a time" : "no target given");
+		err_hint(err, "heddle export svg -o lineage.svg; `heddle export --list` lists the targets");
+	} else if (find_target(rest.v[0], &x, err) == 0 && make_export(x, &out, err) == 0) {
+		code = put(x, &out, err) < 0 ? EXIT_BAD_INPUT : EXIT_GOOD;
+	}
+out:
+	buf_release(&out);
+	words_release(&rest);
+	select_opts_release();
+	return code;
+}
+
+const struct command cmd_export = {
+	.name = "export",
+	.summary = "write the lineage or the plan in another language",
+	.usage = "TARGET [options]",
+	.examples =
+	    "  heddle export svg -o lineage.svg\n"
+	    "  heddle export svg --focus 2+orders+1 --colour-by time > orders.svg\n"
+	    "  heddle export dot --group-by none | dot -Tpdf > lineage.pdf\n"
+	    "  heddle export --check lineage.svg\n",
+	.run = run_export,
+};

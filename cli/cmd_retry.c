@@ -1,0 +1,102 @@
+/* cmd_retry.c -- continue a run: what succeeded stays, the rest runs again with the same settings. */
+#include <stdlib.h>
+
+#include "cli/cmd.h"
+#include "cli/project.h"
+#include "cli/record.h"
+#include "cli/run.h"
+#include "util/arena.h"
+
+struct retry_opts {
+	bool help;
+	const char *threads;
+	struct project_given given;
+	struct words run;          /* at most one: which run */
+};
+
+static int
+retry_found(struct run_request *rq, const struct retry_opts *o, struct journal_run *earlier,
+    struct err *err)
+{
+	struct arena arena = ARENA_INIT;
+	int code = EXIT_BAD_INPUT;
+
+	rq->earlier = earlier;
+	if (record_restore(rq, &arena, earlier->settings, o->threads, err) == 0)
+		code = run_project(rq, err);
+	else
+		err_prefix(err, "%s", earlier->path);
+	words_release(&rq->dbt);
+	arena_release(&arena);
+	return code;
+}
+
+static int
+retry(struct run_request *rq, const struct retry_opts *o, struct err *err)
+{
+	struct journal_run earlier = { 0 };
+	struct project project;
+	int code = EXIT_BAD_INPUT, found;
+	char *dir;
+
+	project_find(&project, &o->given);
+	dir = record_dir(project.target);
+	found = record_find(&earlier, dir, o->run.n ? o->run.v[0] : NULL, err);
+	if (found == 0) {
+		err_set(err, "%s: no run to continue", dir);
+		err_hint(err, "heddle keeps a record of its own runs; `dbt retry` continues one of dbt's");
+	} else if (found > 0) {
+		code = retry_found(rq, o, &earlier, err);
+	}
+	journal_run_release(&earlier);
+	project_release(&project);
+	free(dir);
+	return code;
+}
+
+static int
+retry_main(int argc, char **argv, struct err *err)
+{
+	struct run_request rq = RUN_REQUEST_INIT;
+	struct retry_opts o = { 0 };
+	const struct opt own[] = {
+		{ 0, "threads", "N", OPT_TEXT, &o.threads, "another number of threads" },
+		{ 0, "retries", "N", OPT_UINT, &rq.retries, "further tries after a transient error" },
+		{ 0, "retry-delay", "TIME", OPT_DURATION, &rq.retry_delay_ms, "wait before the second try" },
+		{ 0, "timeout", "TIME", OPT_DURATION, &rq.timeout_ms, "cancel a node's attempt after this long" },
+		{ 0, "max-time", "TIME", OPT_DURATION, &rq.max_time_ms, "start nothing after this long" },
+		{ 0, "rerun-unknown", NULL, OPT_FLAG, &rq.rerun_unknown,
+		  "run appending nodes even when their commit may have happened" },
+		{ 0, "dry-run", NULL, OPT_FLAG, &rq.dry_run, "say what would run, in order; run nothing" },
+		{ 0, "python", "FILE", OPT_TEXT, &rq.python, "interpreter that has dbt" },
+		{ 0, "project-dir", "DIR", OPT_TEXT, &o.given.project_dir, "where dbt_project.yml is" },
+		{ 0, "target-path", "DIR", OPT_TEXT, &o.given.target_path, "the project's target folder" },
+		{ 'h', "help", NULL, OPT_FLAG, &o.help, "this text" },
+		{ 0 }
+	};
+	const struct opt *const tables[] = { own, NULL };
+	const struct opt_group groups[] = { { "options", own }, { 0 } };
+	int code = EXIT_BAD_INPUT;
+
+	if (opts_parse(argc, argv, tables, &o.run, NULL, err) < 0)
+		goto out;
+	if (o.help)
+		code = command_help(&cmd_retry, groups);
+	else if (o.run.n > 1)
+		err_set(err, "unexpected argument '%s'", o.run.v[1]);
+	else
+		code = retry(&rq, &o, err);
+out:
+	words_release(&o.run);
+	return code;
+}
+
+const struct command cmd_retry = {
+	.name = "retry",
+	.summary = "continue the last (or a given) run: only what had not succeeded",
+	.usage = "[RUN] [options]",
+	.examples = "  heddle retry\n"
+	    "  heddle retry --threads 2 --retries 5\n"
+	    "  heddle retry 20260131T093000.123-4711\n",
+	.run = retry_main,
+};

@@ -1,0 +1,128 @@
+#!/bin/sh
+# `heddle export` and `heddle plan` as programs: files, refusals, --check, what must not be in a file.
+# Their output is compared by tests/golden/run.sh. Needs no dbt.
+bad=0
+say() {
+	echo "$1" >&2
+	bad=1
+}
+AFTER=$ROOT/samples/shop/manifests/after/manifest.json
+BEFORE=$ROOT/samples/shop/manifests/before/manifest.json
+
+# try CODE ARGUMENTS: runs heddle; out and err; says when it ended otherwise
+try() {
+	want=$1
+	shift
+	"$HEDDLE" "$@" >out 2>err
+	code=$?
+	[ $code = "$want" ] || say "heddle $*: exit code $code, not $want: $(cat err)"
+}
+has() { # has FILE TEXT
+	grep -qF -- "$2" "$1" || say "no '$2' in $1: $(head -c 600 "$1")"
+}
+hasnt() {
+	! grep -qF -- "$2" "$1" || say "'$2' is in $1: $(grep -F -- "$2" "$1" | head -n 3 | cut -c1-300)"
+}
+
+# ---- targets and files ----
+
+try 0 export --list
+cp out list
+for target in html svg dot mermaid graphml json; do
+	has list "$target"
+	try 0 export $target --manifest "$AFTER" -o "file.$target"
+	[ ! -s out ] || say "$target: -o, and something on standard output"
+	try 0 export $target --manifest "$AFTER"
+	cmp -s out "file.$target" || say "$target: standard output differs from the file"
+	has "file.$target" "heddle export $target plan="
+	hasnt "file.$target" "$ROOT"
+	hasnt "file.$target" "$PWD"
+	try 0 export --check "file.$target" --manifest "$AFTER"
+	has out 'up to date'
+done
+mkdir dir
+try 0 export svg --manifest "$AFTER" -o dir
+[ -s dir/lineage.svg ] || say 'a folder given with -o: no dir/lineage.svg'
+try 2 export svg --manifest "$AFTER" -o none/x.svg
+has err 'none/x.svg'
+if [ -w /dev/full ]; then
+	"$HEDDLE" export svg --manifest "$AFTER" >/dev/full 2>err
+	[ $? = 2 ] || say 'a full disk behind standard output: exit code is not 2'
+fi
+# A file that cannot be made leaves the old one alone.
+echo old >keep.svg
+try 2 export svg --manifest "$AFTER" --colour-by nothing -o keep.svg
+[ "$(cat keep.svg)" = old ] || say 'a failed export changed its file'
+
+# ---- refusals ----
+
+try 2 export
+has err 'no target given'
+try 2 export svgg --manifest "$AFTER"
+has err 'did you mean `heddle export svg`?'
+try 2 export svg dot --manifest "$AFTER"
+try 2 export svg --manifest "$AFTER" --colour-by mood
+has err 'one of: kind, folder, status, time'
+try 2 export svg --manifest "$AFTER" --group-by mood
+try 2 export svg --manifest "$AFTER" --focus orders --select orders
+try 2 export svg --manifest "$AFTER" --focus nomethod:orders
+try 2 export svg --manifest "$AFTER" --colour-by status
+has err 'run_results.json'
+try 2 export svg --manifest "$AFTER" --limit 3
+has err 'limit 3'
+has err '--limit 29'
+try 2 export svg --manifest none.json
+try 0 export svg --manifest "$AFTER" --select no_such_model -o empty.svg
+has err 'nothing is selected'
+has empty.svg '</svg>'
+
+# ---- selections ----
+
+try 0 export json --manifest "$AFTER" --focus 1+orders
+has out '"id": "model.shop.orders"'
+hasnt out '"id": "model.shop.customers"'
+try 0 export dot --manifest "$AFTER"
+hasnt out 'test.shop.'
+try 0 export dot --manifest "$AFTER" --resource-type test model
+has out '"test.shop.'
+# customers reads orders only over what is not selected here
+try 0 export dot --manifest "$AFTER" --select stg_orders customers
+has out '"model.shop.stg_orders" -> "model.shop.customers" [color="#e11d48", penwidth=2, style=dashed]'
+
+# ---- --check ----
+
+try 0 export svg --manifest "$AFTER" --focus '2+orders+1' --name "it's <hostile> --> \"x\"" -o check.svg
+try 0 export --check check.svg --manifest "$AFTER"
+try 1 export --check check.svg --manifest "$BEFORE"
+has err 'the plan has changed'
+sed 's/#2563eb/#000000/' check.svg >edited.svg
+try 1 export --check edited.svg --manifest "$AFTER"
+has err 'the plan is the same'
+echo '<svg/>' >foreign.svg
+try 2 export --check foreign.svg --manifest "$AFTER"
+has err 'not made by heddle export'
+echo 'heddle export nothing plan=0123456789abcdef' >unknown.svg
+try 2 export --check unknown.svg --manifest "$AFTER"
+try 2 export --check none.svg --manifest "$AFTER"
+try 2 export svg --check check.svg --manifest "$AFTER"
+
+# ---- secrets ----
+
+DBT_ENV_SECRET_X=stg_customers "$HEDDLE" export svg --manifest "$AFTER" >out 2>err
+hasnt out stg_customers
+
+# ---- plan ----
+
+try 0 plan --manifest "$AFTER" --threads 3
+has out 'with 3 threads'
+hasnt out 'with 4 threads'
+try 0 plan --manifest "$AFTER" --output json
+has out '"format": "heddle-plan"'
+try 0 plan --manifest "$AFTER" --command seed
+has out 'seed: 5 tasks (seeds 5) in 1 wave'
+try 0 plan --manifest "$AFTER" --select no_such_model
+has err 'nothing to do'
+try 2 plan --manifest "$AFTER" --command compile
+try 2 plan --manifest "$AFTER" --output yaml
+try 2 plan --manifest "$AFTER" --run-results none.json
+exit $bad

@@ -1,0 +1,27 @@
+#!/bin/sh
+# run.sh: what the cases of cases.txt write, beside what they wrote before. RENEW=1 takes the new.
+ROOT=${ROOT:-$(cd "$(dirname "$0")/../.." && pwd)}
+HEDDLE=${HEDDLE:-$ROOT/build/heddle}
+MANIFEST=samples/shop/manifests/after/manifest.json
+tmp=$(mktemp -d) || exit 2
+trap 'rm -rf "$tmp"' EXIT
+cd "$ROOT" || exit 2
+bad=0 n=0
+while IFS= read -r line; do
+	case $line in '#'* | '') continue ;; esac
+	file=${line%%: *}
+	n=$((n + 1))
+	if ! eval "set -- ${line#*: }" || ! "$HEDDLE" "$@" --manifest $MANIFEST >"$tmp/out" 2>"$tmp/err"; then
+		echo "$line: exit code $?: $(cat "$tmp/err")" >&2
+		bad=1
+	elif [ -n "$RENEW" ]; then
+		mkdir -p "$(dirname "$file")"
+		cmp -s "$tmp/out" "$file" || { cp "$tmp/out" "$file" && echo "renewed $file"; }
+	elif ! cmp -s "$tmp/out" "$file"; then
+		echo "$line: differs from what it was (make golden renews it):" >&2
+		diff "$file" "$tmp/out" | cut -c1-300 | head -n 20 >&2
+		bad=1
+	fi
+done <tests/golden/cases.txt
+echo "$n exports compared"
+exit $bad
