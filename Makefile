@@ -179,7 +179,8 @@ TESTS = \
 # Fuzz targets (tests/fuzz/fuzz.h): `make check` replays their corpus, `make fuzz` looks for more.
 FUZZ = \
 	tests/fuzz/fuzz_manifest.c \
-	tests/fuzz/fuzz_scan.c
+	tests/fuzz/fuzz_scan.c \
+	tests/fuzz/fuzz_selectors_yml.c
 
 # Whole-program tests, run after the unit tests by tests/run.sh.
 SCRIPTS = \
@@ -241,8 +242,6 @@ $(B)/tests/executor/test_schedule: $(addprefix $(B)/tests/,tiny.o executor/fake_
 # A fuzz target may reach into any layer. It is linked twice: with the corpus, or with libFuzzer.
 $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(E) $(X) $(G) $(U) ; $(call link)
 $(B)/tests/fuzz/live_%: $(B)/tests/fuzz/fuzz_%.o $(E) $(X) $(G) $(U) ; $(call link,-fsanitize=fuzzer)
-
-$(B)/bench/%: $(B)/bench/%.o $(X) $(G) $(U) ; $(call link)
 
 # Every missing library by name, with the package that has it.
 check-libs:
