@@ -192,6 +192,7 @@ SCRIPTS = \
 	tests/executor/makespan.sh \
 	tests/exporters/page.sh \
 	tests/golden/run.sh \
+	tests/cli/renamed.sh \
 
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 U   = $(B)/libutil.a

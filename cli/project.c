@@ -195,17 +195,17 @@ look_into(const char *dir, int64_t than, const struct project *p, struct folders
 	for (struct dirent *e; d && !found && (e = readdir(d));) {
 		char *path = project_path(dir, e->d_name);
 		struct stat st;
+		bool ours = lstat(path, &st) == 0 && !is_foreign(path, e->d_name, p);
 
-		if (lstat(path, &st) < 0 || is_foreign(path, e->d_name, p)) {
-			free(path);
-		} else if (S_ISDIR(st.st_mode)) {
+		if (ours && S_ISDIR(st.st_mode)) {
 			more->v = xgrow(more->v, more->n, &more->cap, sizeof(*more->v));
 			more->v[more->n++] = path;
-		} else if (S_ISREG(st.st_mode) && is_source_file(path) && fs_mtime_ms(path) > than) {
-			found = path;
-		} else {
-			free(path);
+			continue;
 		}
+		if (ours && S_ISREG(st.st_mode) && is_source_file(path) && fs_mtime_ms(path) > than)
+			found = path;
+		else
+			free(path);
 	}
 	if (d)
 		closedir(d);

@@ -40,7 +40,7 @@ $(cat differs)"
 	args=
 }
 
-args= which=
+args='' which=''
 while IFS= read -r line; do
 	case $line in
 	'#'* | '') ;;

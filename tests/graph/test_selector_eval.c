@@ -684,6 +684,101 @@ check_request(const struct graph *g, const struct request *r)
 	buf_release(&exclude);
 }
 
+/* Trees as YAML makes them: any nesting, a mode of its own on each criterion, sets always eager. */
+struct tree {
+	char op;                 /* 'c' criterion, else as combine_slowly() */
+	enum selector_mode mode;
+	struct criterion c;
+	const struct tree *parts[3];
+	size_t nparts;
+};
+
+static struct tree trees[64];
+static size_t ntrees;
+
+static const struct tree *
+random_tree(int depth)
+{
+	struct tree *t = &trees[ntrees++];
+
+	*t = (struct tree){ .op = depth == 0 ? 'c' : "cuid"[draw(4)], .mode = (enum selector_mode)draw(4) };
+	if (t->op == 'c') {
+		t->c = random_criterion();
+		return t;
+	}
+	t->nparts = t->op == 'd' ? 2 : draw(4);
+	for (size_t i = 0; i < t->nparts; i++)
+		t->parts[i] = random_tree(depth - 1);
+	return t;
+}
+
+static struct pair
+answer_tree(const struct tree *t)
+{
+	struct pair parts[3];
+
+	if (t->op == 'c')
+		return expand_slowly(chosen_by(&t->c), t->mode);
+	for (size_t i = 0; i < t->nparts; i++)
+		parts[i] = answer_tree(t->parts[i]);
+	return combine_slowly(t->op, parts, t->nparts, MODE_EAGER);
+}
+
+static const struct selector *
+build_tree(struct arena *a, const struct tree *t)
+{
+	static const enum selector_op ops[] = {
+		['u'] = SELECTOR_UNION, ['i'] = SELECTOR_INTERSECTION, ['d'] = SELECTOR_DIFFERENCE,
+	};
+	const struct selector *parts[3];
+	struct err err = ERR_INIT;
+
+	if (t->op == 'c') {
+		struct word w = { { t->c }, 1 };
+		struct buf b = BUF_INIT;
+		const struct selector *s;
+
+		print_words(&b, &w, 1);
+		s = selector_parse(a, b.data, t->mode, &err);
+		buf_release(&b);
+		return s;
+	}
+	for (size_t i = 0; i < t->nparts; i++)
+		parts[i] = build_tree(a, t->parts[i]);
+	return selector_group(a, ops[(int)t->op], parts, t->nparts, MODE_EAGER);
+}
+
+static void
+test_random_trees_equal_the_model(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 300; round++) {
+		struct graph *g;
+
+		random_lines();
+		g = load_lines();
+		for (int i = 0; i < 40; i++) {
+			struct selector_env env = { .graph = g };
+			struct arena arena = ARENA_INIT;
+			struct err err = ERR_INIT;
+			const struct tree *t;
+			struct set got;
+			group want;
+
+			ntrees = 0;
+			t = random_tree(3);
+			want = answer_tree(t).direct;
+			assert_int_equal(selector_eval(build_tree(&arena, t), &env, &got, &err), 0);
+			for (size_t k = 0; k < nlines; k++)
+				if (set_has(&got, graph_find(g, id_of(&lines[k]))->index) != want.has[k])
+					fail_msg("round %d, tree %d: %s", round, i, id_of(&lines[k]));
+			set_release(&got);
+			arena_release(&arena);
+		}
+		graph_free(g);
+	}
+}
+
 static void
 test_random_selections_equal_the_model(void **state)
 {
@@ -827,6 +922,7 @@ main(void)
 		cmocka_unit_test(test_methods),
 		cmocka_unit_test(test_bad_values_are_refused),
 		cmocka_unit_test(test_random_selections_equal_the_model),
+		cmocka_unit_test(test_random_trees_equal_the_model),
 		cmocka_unit_test(test_set_laws),
 		cmocka_unit_test(test_at_equals_its_definition),
 	};
