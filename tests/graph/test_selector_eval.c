@@ -684,7 +684,7 @@ check_request(const struct graph *g, const struct request *r)
 	buf_release(&exclude);
 }
 
-/* Trees as YAML makes them: any nesting, a mode of its own on each criterion, sets always eager. */
+/* Any nesting, as YAML makes it, with a mode of its own on each criterion and set. */
 struct tree {
 	char op;                 /* 'c' criterion, else as combine_slowly() */
 	enum selector_mode mode;
@@ -721,7 +721,7 @@ answer_tree(const struct tree *t)
 		return expand_slowly(chosen_by(&t->c), t->mode);
 	for (size_t i = 0; i < t->nparts; i++)
 		parts[i] = answer_tree(t->parts[i]);
-	return combine_slowly(t->op, parts, t->nparts, MODE_EAGER);
+	return combine_slowly(t->op, parts, t->nparts, t->mode);
 }
 
 static const struct selector *
@@ -745,7 +745,7 @@ build_tree(struct arena *a, const struct tree *t)
 	}
 	for (size_t i = 0; i < t->nparts; i++)
 		parts[i] = build_tree(a, t->parts[i]);
-	return selector_group(a, ops[(int)t->op], parts, t->nparts, MODE_EAGER);
+	return selector_group(a, ops[(int)t->op], parts, t->nparts, t->mode);
 }
 
 static void
