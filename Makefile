@@ -99,6 +99,7 @@ EXECUTOR = \
 	executor/worker_process.c
 
 EXPORTERS = \
+	exporters/columns.c \
 	exporters/dot.c \
 	exporters/emit.c \
 	exporters/graphml.c \
@@ -108,6 +109,7 @@ EXPORTERS = \
 	exporters/layout.c \
 	exporters/mermaid.c \
 	exporters/picture.c \
+	exporters/picture_colour.c \
 	exporters/plan_json.c \
 	exporters/registry.c \
 	exporters/rows.c \

@@ -123,10 +123,17 @@ script_value(struct buf *out, const char *text)
 
 	text_add_json(&json, text);
 	for (const char *s = buf_str(&json); *s;) {
-		size_t len;
-		uint32_t c = next_char(&s, &len);
+		size_t len = 0;
+		uint32_t c;
 
-		if (c == '<' || c == '>' || c == '&' || (c >= 0x80 && is_unwritable(c)))
+		while (s[len] > 0 && !strchr("<>&", s[len]))
+			len++;
+		buf_add(out, s, len);
+		s += len;
+		if (*s == '\0')
+			break;
+		c = next_char(&s, &len);
+		if (c < 0x80 || is_unwritable(c))
 			buf_addf(out, "\\u%04x", (unsigned)c);
 		else
 			add_char(out, s, len);

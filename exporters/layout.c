@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "exporters/columns.h"
 #include "exporters/rows.h"
 #include "util/xalloc.h"
 
@@ -33,102 +34,6 @@ struct drawing {
 	double *y, *half;        /* by item */
 	double *left, *right;    /* by column */
 };
-
-/* ---- columns ---- */
-
-/* For each box the boxes its edges lead to: to[start[i]] .. to[start[i + 1] - 1]. */
-struct fan {
-	size_t *start;
-	uint32_t *to;
-};
-
-static struct fan
-fan_new(const struct layout_input *in)
-{
-	struct fan f = {
-		xcalloc(in->nboxes + 2, sizeof(*f.start)), xcalloc(in->nedges + 1, sizeof(*f.to))
-	};
-
-	for (size_t e = 0; e < in->nedges; e++)
-		f.start[in->edges[e].from + 2]++;
-	for (size_t i = 2; i < in->nboxes + 2; i++)
-		f.start[i] += f.start[i - 1];
-	for (size_t e = 0; e < in->nedges; e++)   /* moves start[i + 1] from the begin of i to its end */
-		f.to[f.start[in->edges[e].from + 1]++] = in->edges[e].to;
-	return f;
-}
-
-static void
-fan_release(struct fan *f)
-{
-	free(f->start);
-	free(f->to);
-}
-
-/* Longest path from the left. order: parents before children. */
-static void
-push_right(struct drawing *d, const struct fan *f, const uint32_t *nparents, uint32_t *order)
-{
-	size_t n = d->in->nboxes, head = 0, tail = 0;
-	uint32_t *waits = xcalloc(n + 1, sizeof(*waits));
-
-	memcpy(waits, nparents, n * sizeof(*waits));
-	for (size_t i = 0; i < n; i++)
-		if (waits[i] == 0)
-			order[tail++] = (uint32_t)i;
-	while (head < tail) {
-		uint32_t box = order[head++];
-
-		for (size_t k = f->start[box]; k < f->start[box + 1]; k++) {
-			uint32_t to = f->to[k];
-
-			if (d->column[to] <= d->column[box])
-				d->column[to] = d->column[box] + 1;
-			if (--waits[to] == 0)
-				order[tail++] = to;
-		}
-	}
-	free(waits);
-}
-
-/* Who has more readers than sources stands next to its first reader: shorter edges. */
-static void
-pull_right(struct drawing *d, const struct fan *f, const uint32_t *nparents, const uint32_t *order)
-{
-	for (size_t i = d->in->nboxes; i-- > 0;) {
-		uint32_t box = order[i], nearest = UINT32_MAX;
-
-		if (f->start[box + 1] - f->start[box] <= nparents[box])
-			continue;
-		for (size_t k = f->start[box]; k < f->start[box + 1]; k++)
-			if (d->column[f->to[k]] < nearest)
-				nearest = d->column[f->to[k]];
-		d->column[box] = nearest - 1;
-	}
-}
-
-static void
-choose_columns(struct drawing *d)
-{
-	const struct layout_input *in = d->in;
-	struct fan f = fan_new(in);
-	uint32_t *nparents = xcalloc(in->nboxes + 1, sizeof(*nparents));
-	uint32_t *order = xcalloc(in->nboxes + 1, sizeof(*order));
-
-	for (size_t e = 0; e < in->nedges; e++)
-		nparents[in->edges[e].to]++;
-	push_right(d, &f, nparents, order);
-	pull_right(d, &f, nparents, order);
-	for (size_t i = 0; i < in->nboxes; i++) {
-		d->loose[i] = nparents[i] == 0 && f.start[i] == f.start[i + 1];
-		d->nloose += d->loose[i];
-		if (!d->loose[i] && d->column[i] >= d->ncolumns)
-			d->ncolumns = d->column[i] + 1;
-	}
-	fan_release(&f);
-	free(nparents);
-	free(order);
-}
 
 /* ---- dummies, and the order in each column ---- */
 
@@ -608,7 +513,9 @@ layout_new(const struct layout_input *in)
 	out->routes = arena_zalloc(&out->arena, in->nedges + 1, sizeof(*out->routes));
 	d.column = xcalloc(in->nboxes + 1, sizeof(*d.column));
 	d.loose = xcalloc(in->nboxes + 1, sizeof(*d.loose));
-	choose_columns(&d);
+	d.ncolumns = columns_choose(in->nboxes, in->nedges, in->edges, d.column, d.loose);
+	for (size_t i = 0; i < in->nboxes; i++)
+		d.nloose += d.loose[i];
 	if (in->ngroups && d.ncolumns == 0)
 		d.ncolumns = 4;    /* bands of loose boxes only */
 	add_dummies(&d);

@@ -16,11 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "exporters/columns.h"
 #include "util/arena.h"
-
-struct layout_edge {
-	uint32_t from, to;
-};
 
 struct layout_input {
 	size_t nboxes;

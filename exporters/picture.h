@@ -64,6 +64,11 @@ struct picture {
 
 extern const struct picture_colour picture_critical;   /* lines of the critical path */
 
+/* Between picture.c and picture_colour.c. groups: sorted by name, of[i] the one of node i. */
+struct picture_group *picture_groups(struct picture *p, enum grouping by, uint32_t *of,
+    size_t *ngroups);
+void picture_colour(struct picture *p);
+
 struct picture *picture_new(const struct export_job *job);
 void picture_free(struct picture *p);                   /* NULL is fine */
 

@@ -118,6 +118,17 @@ text_safe_line(const char *text)
 	return buf_detach(&b);
 }
 
+/* Bytes that stand for themselves in a JSON string: most of them, so they are copied in runs. */
+static size_t
+json_run(const char *s)
+{
+	size_t n = 0;
+
+	while (s[n] >= 0x20 && s[n] < 0x7f && s[n] != '"' && s[n] != '\\')
+		n++;
+	return n;
+}
+
 void
 text_add_json(struct buf *b, const char *text)
 {
@@ -127,8 +138,14 @@ text_add_json(struct buf *b, const char *text)
 	from = b->len;
 	for (const char *s = text; *s;) {
 		uint32_t c;
-		size_t n = text_decode(s, &c);
+		size_t n = json_run(s);
 
+		if (n) {
+			buf_add(b, s, n);
+			s += n;
+			continue;
+		}
+		n = text_decode(s, &c);
 		if (n == 0) {
 			buf_adds(b, "\\ufffd");
 			s++;
