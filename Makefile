@@ -90,6 +90,7 @@ EXECUTOR = \
 	executor/result.c \
 	executor/results.c \
 	executor/retry.c \
+	executor/runner_cli.c \
 	executor/runner_dry.c \
 	executor/runner_worker.c \
 	executor/schedule.c \
@@ -155,6 +156,7 @@ TESTS = \
 	tests/executor/test_proc.c \
 	tests/executor/test_python.c \
 	tests/executor/test_retry.c \
+	tests/executor/test_runner_cli.c \
 	tests/executor/test_runner_worker.c \
 	tests/executor/test_schedule.c \
 	tests/executor/test_task.c \

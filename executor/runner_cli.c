@@ -1,0 +1,372 @@
+#include "executor/runner_cli.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cjson/cJSON.h>
+
+#include "executor/classify.h"
+#include "executor/proc.h"
+#include "util/buf.h"
+#include "util/clock.h"
+#include "util/fs.h"
+#include "util/text.h"
+#include "util/xalloc.h"
+
+enum {
+	DEFAULT_GRACE_MS = 10 * 1000,
+	TAIL_BYTES = 2000,       /* of the output, shown when there is no result to show */
+};
+
+/* One pool thread: its target path and the child it waits for. */
+struct slot {
+	struct proc proc;
+	char *dir;
+	bool made;               /* dir exists and is seeded */
+	const struct job *job;   /* NULL = idle; guarded by the runner's lock, as cancelled_ms */
+	int64_t cancelled_ms;    /* monotonic; 0 = not cancelled */
+};
+
+struct cli_runner {
+	char **dbt, **args, **env;
+	char *dir, *target_path, *nodes_path;
+	int64_t grace_ms;
+	struct slot *slots;
+	unsigned nslots;
+	pthread_mutex_t lock;    /* guards job and cancelled_ms of the slots */
+};
+
+static char **
+copy_strings(const char *const *v)
+{
+	size_t n = 0;
+	char **c;
+
+	while (v && v[n])
+		n++;
+	c = xcalloc(n + 1, sizeof(*c));
+	for (size_t i = 0; i < n; i++)
+		c[i] = xstrdup(v[i]);
+	return c;
+}
+
+static void
+free_strings(char **v)
+{
+	for (size_t i = 0; v && v[i]; i++)
+		free(v[i]);
+	free(v);
+}
+
+struct cli_runner *
+cli_runner_new(const struct cli_options *o, struct err *err)
+{
+	struct cli_runner *r = xcalloc(1, sizeof(*r));
+
+	r->dbt = copy_strings(o->dbt);
+	r->args = copy_strings(o->args);
+	r->env = copy_strings(o->env);
+	r->dir = o->dir ? xstrdup(o->dir) : NULL;
+	r->target_path = fs_absolute(o->target_path);
+	r->nodes_path = fs_join(r->target_path, "heddle/nodes");
+	r->grace_ms = o->grace_ms > 0 ? o->grace_ms : DEFAULT_GRACE_MS;
+	r->nslots = o->nthreads;
+	r->slots = xcalloc(r->nslots + 1, sizeof(*r->slots));
+	pthread_mutex_init(&r->lock, NULL);
+	for (unsigned i = 0; i < r->nslots; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "%u", i + 1);
+		r->slots[i].proc = (struct proc)PROC_INIT;
+		r->slots[i].dir = fs_join(r->nodes_path, name);
+	}
+	if (fs_mkdirs(r->nodes_path, err) < 0) {
+		cli_runner_free(r);
+		return NULL;
+	}
+	return r;
+}
+
+/* Saves the parse: dbt takes the project's state when it is still good, and else parses. */
+static int
+make_target(const struct cli_runner *r, struct slot *s, struct err *err)
+{
+	static const char name[] = "partial_parse.msgpack";
+	struct err ignored = ERR_INIT;
+	struct buf state = BUF_INIT;
+	char *from, *to;
+
+	if (s->made)
+		return 0;
+	if (fs_mkdirs(s->dir, err) < 0)
+		return -1;
+	from = fs_join(r->target_path, name);
+	to = fs_join(s->dir, name);
+	if (fs_read(from, &state, &ignored) == 0)
+		fs_replace(to, state.data, state.len, 0644, &ignored);
+	err_release(&ignored);
+	buf_release(&state);
+	free(from);
+	free(to);
+	s->made = true;
+	return 0;
+}
+
+struct words {
+	const char **v;
+	size_t n, cap;
+};
+
+static void
+add_word(struct words *w, const char *word)
+{
+	w->v = xgrow(w->v, w->n, &w->cap, sizeof(*w->v));
+	w->v[w->n++] = word;
+}
+
+/* dbt VERB --no-use-colors ARGS --select SELECTOR --target-path DIR */
+static const char **
+command_of(const struct cli_runner *r, const struct slot *s, const struct job *job)
+{
+	struct words w = {0};
+
+	for (size_t i = 0; r->dbt[i]; i++)
+		add_word(&w, r->dbt[i]);
+	add_word(&w, job->verb);
+	add_word(&w, "--no-use-colors");
+	for (size_t i = 0; r->args[i]; i++)
+		add_word(&w, r->args[i]);
+	add_word(&w, "--select");
+	add_word(&w, job->select);
+	add_word(&w, "--target-path");
+	add_word(&w, s->dir);
+	add_word(&w, NULL);
+	return w.v;
+}
+
+static void
+fail(struct result *result, enum error_class class, const char *message)
+{
+	result->status = RESULT_ERROR;
+	result->class = class;
+	result->message = xstrdup(message);
+}
+
+static const char *
+text_of(const cJSON *object, const char *name)
+{
+	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+
+static double
+number_of(const cJSON *object, const char *name, double otherwise)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+
+	return cJSON_IsNumber(item) ? item->valuedouble : otherwise;
+}
+
+static const cJSON *
+find_entry(const cJSON *file, const char *id)
+{
+	const cJSON *entry;
+
+	cJSON_ArrayForEach(entry, cJSON_GetObjectItemCaseSensitive(file, "results")) {
+		const char *unique_id = text_of(entry, "unique_id");
+
+		if (unique_id && strcmp(unique_id, id) == 0)
+			return entry;
+	}
+	return NULL;
+}
+
+static void
+take_entry(const cJSON *entry, struct result *result)
+{
+	const char *message = text_of(entry, "message"), *status = text_of(entry, "status");
+	const cJSON *response = cJSON_GetObjectItemCaseSensitive(entry, "adapter_response");
+	struct failure f = {0};
+	char *text = cJSON_PrintUnformatted(entry);
+	int found = status ? result_status_find(status) : -1;
+
+	result->status = found >= 0 ? (enum result_status)found : RESULT_ERROR;
+	result->message = message ? xstrdup(message) : NULL;
+	result->failures = (long long)number_of(entry, "failures", -1);
+	result->rows = (long long)number_of(response, "rows_affected", -1);
+	result->took_ms = (int64_t)(number_of(entry, "execution_time", -0.001) * 1000);
+	if (text)
+		result->entry = xstrdup(text);
+	cJSON_free(text);
+	f.status = result->status;
+	f.message = result->message;
+	result->class = classify(&f);
+}
+
+/* False: the file is not there or does not hold the node. */
+static bool
+read_result(const char *path, const char *id, struct result *result)
+{
+	struct err ignored = ERR_INIT;
+	struct buf b = BUF_INIT;
+	const cJSON *entry = NULL;
+	cJSON *file = NULL;
+
+	if (fs_read(path, &b, &ignored) == 0) {
+		file = cJSON_ParseWithLength(buf_str(&b), b.len);
+		entry = find_entry(file, id);
+	}
+	if (entry)
+		take_entry(entry, result);
+	cJSON_Delete(file);
+	buf_release(&b);
+	err_release(&ignored);
+	return entry != NULL;
+}
+
+/* dbt ended without a result for the node. */
+static void
+explain(const struct job *job, int code, const struct buf *out, struct result *result)
+{
+	struct failure f = { .status = RESULT_ERROR };
+	struct buf b = BUF_INIT;
+
+	if (code > 128) {
+		buf_addf(&b, "dbt was ended by signal %d", code - 128);
+		fail(result, CLASS_WORKER_LOST, buf_str(&b));
+	} else if (code == 0) {
+		buf_addf(&b, "dbt %s --select '%s' ran, but not this node", job->verb, job->select);
+		fail(result, CLASS_INTERNAL, buf_str(&b));
+	} else {
+		size_t from = out->len > TAIL_BYTES ? out->len - TAIL_BYTES : 0;
+
+		buf_addf(&b, "dbt %s ended with exit code %d", job->verb, code);
+		if (out->len)
+			buf_addf(&b, ":\n%s", out->data + from);
+		f.message = buf_str(&b);
+		fail(result, classify(&f), buf_str(&b));
+	}
+	buf_release(&b);
+}
+
+static void
+run_dbt(struct cli_runner *r, struct slot *s, const struct job *job, struct result *result)
+{
+	const char **argv = command_of(r, s, job);
+	const struct proc_options o = { .argv = argv, .env = (const char *const *)r->env,
+		.dir = r->dir, .keep_fd = -1 };
+	char *path = fs_join(s->dir, "run_results.json");
+	struct err err = ERR_INIT;
+	struct buf out = BUF_INIT;
+	bool started;
+	int code;
+
+	unlink(path);            /* that of the thread's last node */
+	result->started_ms = clock_wall_ms();
+	pthread_mutex_lock(&r->lock);
+	started = !s->cancelled_ms && proc_start(&s->proc, &o, &err) == 0;
+	pthread_mutex_unlock(&r->lock);
+	if (started) {
+		code = proc_wait(&s->proc, &out);
+		proc_release(&s->proc);
+		if (!read_result(path, job->id, result))
+			explain(job, code, &out, result);
+	} else {
+		fail(result, CLASS_INTERNAL, err.msg ? err.msg : "cancelled before it started");
+	}
+	err_release(&err);
+	buf_release(&out);
+	free(path);
+	free(argv);
+}
+
+static void
+runner_run(void *self, const struct job *job, struct result *result)
+{
+	struct cli_runner *r = self;
+	struct slot *s = &r->slots[job->thread];
+	struct err err = ERR_INIT;
+
+	pthread_mutex_lock(&r->lock);
+	s->job = job;
+	s->cancelled_ms = 0;
+	pthread_mutex_unlock(&r->lock);
+	if (make_target(r, s, &err) < 0)
+		fail(result, CLASS_INTERNAL, err.msg);
+	else
+		run_dbt(r, s, job, result);
+	err_release(&err);
+	pthread_mutex_lock(&r->lock);
+	if (s->cancelled_ms && result->status == RESULT_ERROR)
+		result->class = CLASS_CANCELLED;
+	s->job = NULL;
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* dbt cancels its queries at SIGINT. The scheduler repeats the call until the node has ended. */
+static void
+runner_cancel(void *self, const struct job *job)
+{
+	struct cli_runner *r = self;
+	struct slot *s = &r->slots[job->thread];
+	int64_t now = clock_mono_ms();
+
+	pthread_mutex_lock(&r->lock);
+	if (s->job && s->job->attempt == job->attempt && strcmp(s->job->id, job->id) == 0) {
+		if (!s->cancelled_ms) {
+			s->cancelled_ms = now;
+			proc_signal(&s->proc, SIGINT);
+		} else if (now - s->cancelled_ms >= r->grace_ms) {
+			proc_signal(&s->proc, SIGKILL);
+		}
+	}
+	pthread_mutex_unlock(&r->lock);
+}
+
+struct runner
+cli_runner(struct cli_runner *r)
+{
+	return (struct runner){ .self = r, .run = runner_run, .cancel = runner_cancel };
+}
+
+static int
+remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)st;
+	(void)flag;
+	(void)ftw;
+	remove(path);
+	return 0;
+}
+
+void
+cli_runner_free(struct cli_runner *r)
+{
+	if (!r)
+		return;
+	for (unsigned i = 0; i < r->nslots; i++) {
+		struct slot *s = &r->slots[i];
+
+		proc_release(&s->proc);
+		pthread_mutex_destroy(&s->proc.lock);
+		if (s->made)
+			nftw(s->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+		free(s->dir);
+	}
+	rmdir(r->nodes_path);
+	pthread_mutex_destroy(&r->lock);
+	free_strings(r->dbt);
+	free_strings(r->args);
+	free_strings(r->env);
+	free(r->dir);
+	free(r->target_path);
+	free(r->nodes_path);
+	free(r->slots);
+	free(r);
+}
