@@ -73,9 +73,7 @@ make_project(void)
 	write_file("shop/models/loud.sql",
 	    "{% if execute %}{{ log('a word from a macro', info=true) }}"
 	    "{% do exceptions.warn('a warning') %}{% endif %}select 2 as id");
-	write_file("shop/models/schema.yml",
-	    "models:\n  - name: good\n    columns:\n      - name: id\n"
-	    "        data_tests: [unique, {accepted_values: {arguments: {values: [7]}}}]\n");
+	write_file("shop/tests/never_holds.sql", "select id from {{ ref('good') }}");
 	write_file("shop/queue.py", "raise SystemExit('a module of the project was imported')");
 	write_file("shop/json.py", "raise SystemExit('a module of the project was imported')");
 	write_file("broken/dbt_project.yml", "name: broken\nversion: '1.0'\nprofile: shop\n");
@@ -154,13 +152,13 @@ end(void **state)
 }
 
 #define MODEL "model.shop."
-#define ACCEPTED "test.shop.accepted_values_good_id__7"
 
 static const char *const ids[] = {
 	MODEL "good", MODEL "view_of_base", MODEL "base", MODEL "flaky", MODEL "no_sql",
 	MODEL "no_jinja", MODEL "bad_base", MODEL "child_1", MODEL "child_2", MODEL "slow",
-	MODEL "deaf", MODEL "loud", "test.shop.unique_good_id.e5a6b3d7d6",
+	MODEL "deaf", MODEL "loud", "test.shop.never_holds",
 };
+enum { NIDS = sizeof(ids) / sizeof(ids[0]) };
 
 /* Until ready, with every model. */
 static struct worker *
@@ -171,7 +169,7 @@ start_ready(void)
 	struct worker *w = start("shop", NULL);
 
 	if (worker_wait_parsed(w, &info, &err) < 0 ||
-	    worker_begin(w, ids, 12, -1, &ready, &err) < 0)
+	    worker_begin(w, ids, NIDS, -1, &ready, &err) < 0)
 		fail_msg("%s", err.msg);
 	assert_int_equal(ready->nthreads, 3);
 	return w;
@@ -210,7 +208,7 @@ finish(struct worker *w, const struct worker_outcome *outcomes, size_t n)
 	if (worker_finish(w, outcomes, n, false, &end, &err) < 0)
 		fail_msg("%s", err.msg);
 	assert_null(end->failure);
-	assert_int_equal(end->nhooks, 1);
+	assert_in_range(end->nhooks, 0, 1);   /* dbt 1.8 keeps no results of hooks */
 	stop();
 }
 
@@ -302,6 +300,8 @@ test_nodes_run_and_hooks_see_their_results(void **state)
 	    "error database: Runtime Error in model no_sql (models/no_sql.sql)");
 	assert_string_equal(run(w, MODEL "no_jinja", 1),
 	    "error compile: Compilation Error in model no_jinja (models/no_jinja.sql)");
+	assert_string_equal(run(w, "test.shop.never_holds", 1),
+	    "fail test failure: Got 1 result, configured to fail if != 0");
 	assert_string_equal(run(w, MODEL "nobody", 1),
 	    "error internal: KeyError: \"dbt has no node 'model.shop.nobody'\"");
 	finish(w, outcomes, 4);
@@ -555,7 +555,7 @@ test_the_lock_is_held_until_the_worker_is_gone(void **state)
 	(void)state;
 	assert_int_equal(pipe(ends), 0);
 	assert_int_equal(worker_wait_parsed(w, &info, &err), 0);
-	assert_int_equal(worker_begin(w, ids, 12, ends[1], &ready, &err), 0);
+	assert_int_equal(worker_begin(w, ids, NIDS, ends[1], &ready, &err), 0);
 	close(ends[1]);
 	pfd.fd = ends[0];
 	assert_int_equal(poll(&pfd, 1, 300), 0);
