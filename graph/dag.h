@@ -24,7 +24,8 @@ struct dag *dag_new(size_t nvertices, const struct dag_edge *edges, size_t nedge
 struct dag *dag_of_graph(const struct graph *g);
 void dag_free(struct dag *d);
 
-/* Vertices so that each comes after its parents; ties by number. order[nvertices], caller's.
+/* Vertices so that each comes after its parents: by the longest way from a start, then by number.
+ * order[nvertices], caller's.
  * -1 when there is a cycle: cycle (caller frees) then lists its vertices in order, first = last. */
 int dag_order(const struct dag *d, uint32_t *order, uint32_t **cycle, size_t *ncycle);
 

@@ -44,11 +44,14 @@ skip_escape(struct scan *s)
 
 	if (!scan_have(s, 2))
 		return scan_broken(s, s->end, "the file ends inside a string");
-	if (s->p[1] != 'u') {
-		if (!s->p[1] || !strchr("\"\\/bfnrt", s->p[1]))
-			return scan_broken(s, s->p, "unknown escape in a string");
+	switch (s->p[1]) {
+	case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't':
 		s->p += 2;
 		return 0;
+	case 'u':
+		break;
+	default:
+		return scan_broken(s, s->p, "unknown escape in a string");
 	}
 	if (!scan_have(s, 6))
 		return scan_broken(s, s->end, "the file ends inside a string");
