@@ -46,8 +46,8 @@ find_form(const char *name, struct err *err)
 static bool
 something_chosen(void)
 {
-	return selecting.select.n || selecting.exclude.n || selecting.selector || selecting.types.n ||
-		selecting.exclude_types.n;
+	return selecting.select.n || selecting.exclude.n || selecting.selector ||
+		selecting.types.n || selecting.exclude_types.n;
 }
 
 static void
@@ -108,9 +108,11 @@ diff_main(int argc, char **argv, struct err *err)
 		{ 'h', "help", NULL, OPT_FLAG, &help, "this text" },
 		{ 0 }
 	};
-	const struct opt *const tables[] = { own, source_opts, select_opts, models_as_select_opts, NULL };
+	const struct opt *const tables[] = { own, source_opts, select_opts, models_as_select_opts,
+		NULL };
 	const struct opt_group groups[] = {
-		{ "options", own }, { "what to read", source_opts }, { "selection", select_opts }, { 0 }
+		{ "options", own }, { "what to read", source_opts },
+		{ "selection", select_opts }, { 0 }
 	};
 	const struct form *form;
 	int code = EXIT_BAD_INPUT;

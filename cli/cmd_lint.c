@@ -25,7 +25,8 @@ write_finding(struct buf *out, const struct lint_finding *f)
 {
 	struct buf line = BUF_INIT;
 
-	buf_addf(&line, "%s: %s: %s [%s]", f->node->path, f->node->id, f->message, lint_code(f->check));
+	buf_addf(&line, "%s: %s: %s [%s]", f->node->path, f->node->id, f->message,
+		lint_code(f->check));
 	text_add_safe(out, line.data, false, "");
 	buf_addc(out, '\n');
 	for (size_t i = 0; i < f->nothers; i++) {
@@ -68,7 +69,8 @@ write_json(struct buf *out, const struct lint *l)
 	for (size_t i = 0; i < l->n; i++) {
 		const struct lint_finding *f = &l->v[i];
 
-		buf_addf(out, "%s\n  {\"code\": \"%s\", \"unique_id\": ", i ? "," : "", lint_code(f->check));
+		buf_addf(out, "%s\n  {\"code\": \"%s\", \"unique_id\": ", i ? "," : "",
+			lint_code(f->check));
 		text_add_json(out, f->node->id);
 		buf_adds(out, ", \"original_file_path\": ");
 		text_add_json(out, f->node->path);
@@ -166,7 +168,8 @@ show_help(const struct opt_group *groups)
 	command_help(&cmd_lint, groups);
 	printf("\nchecks:\n");
 	for (int i = 0; i < NLINT_CHECKS; i++)
-		printf("  %-20s %s\n", lint_code((enum lint_check)i), lint_summary((enum lint_check)i));
+		printf("  %-20s %s\n", lint_code((enum lint_check)i),
+			lint_summary((enum lint_check)i));
 	return EXIT_GOOD;
 }
 
@@ -177,14 +180,16 @@ lint_main(int argc, char **argv, struct err *err)
 	const struct opt own[] = {
 		{ 0, "off", "CODES", OPT_WORDS, &o.off, "leave these checks out" },
 		{ 0, "only", "CODES", OPT_WORDS, &o.only, "these checks alone" },
-		{ 0, "many", "N", OPT_UINT, &o.many, "no-freshness: from this many readers on (3)" },
+		{ 0, "many", "N", OPT_UINT, &o.many,
+		  "no-freshness: from this many readers on (3)" },
 		{ 0, "packages", NULL, OPT_FLAG, &o.packages, "look at installed packages too" },
 		{ 'o', "output", "FORM", OPT_TEXT, &o.output, "text or json (text)" },
 		{ 'q', "quiet", NULL, OPT_FLAG, &o.quiet, "no warnings" },
 		{ 'h', "help", NULL, OPT_FLAG, &o.help, "this text" },
 		{ 0 }
 	};
-	const struct opt *const tables[] = { own, select_opts, models_as_select_opts, source_opts, NULL };
+	const struct opt *const tables[] = { own, select_opts, models_as_select_opts, source_opts,
+		NULL };
 	const struct opt_group groups[] = {
 		{ "options", own }, { "selection: the build to look at", select_opts },
 		{ "what to read", source_opts }, { 0 }
@@ -208,6 +213,6 @@ const struct command cmd_lint = {
 	.examples =
 	    "  heddle lint\n"
 	    "  heddle lint --off dead-end folder-name\n"
-	    "  heddle lint --only test-not-run --select tag:nightly --indirect-selection cautious\n",
+	    "  heddle lint --only test-not-run --select nightly --indirect-selection cautious\n",
 	.run = lint_main,
 };

@@ -85,13 +85,16 @@ count_downstream(struct diff *d, const struct graph *g)
 {
 	struct walk w = { .g = g, .turn = 1 };
 	struct set found;
+	size_t n;
 
 	w.queue = xcalloc(g->nnodes + 1, sizeof(*w.queue));
 	w.seen = xcalloc(g->nnodes + 1, sizeof(*w.seen));
 	set_init(&found, g->nnodes);
 	count_each(&w, &d->added);
 	count_each(&w, &d->modified);
-	d->downstream = walk_down(&w, start_from(&w, start_from(&w, 0, &d->added), &d->modified), &found);
+	n = start_from(&w, 0, &d->added);
+	n = start_from(&w, n, &d->modified);
+	d->downstream = walk_down(&w, n, &found);
 	d->exposures = count_exposures(&d->added) + count_exposures(&d->modified);
 	for (size_t i = set_next(&found, 0); i < found.nbits; i = set_next(&found, i + 1))
 		d->exposures += g->nodes[i].kind == KIND_EXPOSURE;
@@ -142,12 +145,14 @@ collect_present(struct diff *d, struct state *s, const struct graph *g, const st
     struct err *err)
 {
 	for (size_t i = set_next(chosen, 0); i < g->nnodes; i = set_next(chosen, i + 1)) {
+		struct diff_list *l;
 		struct state_report r;
 
 		if (state_compare(s, g, &g->nodes[i], &r, err) < 0)
 			return -1;
+		l = r.verdict == STATE_NEW ? &d->added : &d->modified;
 		if (r.verdict != STATE_SAME)
-			add_entry(r.verdict == STATE_NEW ? &d->added : &d->modified, &g->nodes[i])->report = r;
+			add_entry(l, &g->nodes[i])->report = r;
 	}
 	return 0;
 }

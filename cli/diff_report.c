@@ -118,12 +118,14 @@ write_list(struct buf *out, const char *title, const struct diff_list *l)
 static void
 add_summary(struct buf *out, const struct diff *d)
 {
-	buf_addf(out, "%zu new, %zu modified, %zu removed; %zu %s downstream", d->added.n, d->modified.n,
-		d->removed.n, d->downstream, plural(d->downstream, "node", "nodes"));
+	buf_addf(out, "%zu new, %zu modified, %zu removed; %zu %s downstream", d->added.n,
+		d->modified.n, d->removed.n, d->downstream, plural(d->downstream, "node", "nodes"));
 	if (d->exposures)
-		buf_addf(out, "; %zu %s touched", d->exposures, plural(d->exposures, "exposure", "exposures"));
+		buf_addf(out, "; %zu %s touched", d->exposures,
+			plural(d->exposures, "exposure", "exposures"));
 	if (d->breaks)
-		buf_addf(out, "; %zu %s broken", d->breaks, plural(d->breaks, "contract", "contracts"));
+		buf_addf(out, "; %zu %s broken", d->breaks,
+			plural(d->breaks, "contract", "contracts"));
 }
 
 void
@@ -169,8 +171,8 @@ write_json_entry(struct buf *out, const struct diff_entry *e, bool is_old)
 	add_field(out, "resource_type", kind_name(e->node->kind));
 	add_field(out, "original_file_path", e->node->path);
 	if (is_old) {
-		buf_addf(out, ", \"disabled\": %s, \"breaking\": %s}", e->disabled ? "true" : "false",
-			e->breaking ? "true" : "false");
+		buf_addf(out, ", \"disabled\": %s, \"breaking\": %s}",
+			e->disabled ? "true" : "false", e->breaking ? "true" : "false");
 		return;
 	}
 	buf_addf(out, ", \"downstream\": %zu", e->downstream);
@@ -203,7 +205,8 @@ diff_write_json(struct buf *out, const struct diff *d)
 	write_json_list(out, "new", &d->added, false);
 	write_json_list(out, "modified", &d->modified, false);
 	write_json_list(out, "removed", &d->removed, true);
-	buf_addf(out, "  \"downstream\": %zu,\n  \"exposures\": %zu,\n  \"broken_contracts\": %zu\n}\n",
+	buf_addf(out,
+		"  \"downstream\": %zu,\n  \"exposures\": %zu,\n  \"broken_contracts\": %zu\n}\n",
 		d->downstream, d->exposures, d->breaks);
 	secrets_mask(out, 0);
 }
@@ -321,7 +324,8 @@ write_markdown_table(struct buf *out, const struct diff *d)
 		size_t r = count_kind(&d->removed, (enum node_kind)kind);
 
 		if (a + m + r)
-			buf_addf(out, "| %s | %zu | %zu | %zu |\n", kind_plural((enum node_kind)kind), a, m, r);
+			buf_addf(out, "| %s | %zu | %zu | %zu |\n",
+				kind_plural((enum node_kind)kind), a, m, r);
 	}
 	buf_addc(out, '\n');
 }
@@ -354,7 +358,8 @@ write_markdown_breaks(struct buf *out, const struct diff *d)
 			continue;
 		buf_adds(out, "- ");
 		add_code(out, d->removed.v[i].node->id);
-		buf_addf(out, " %s\n", d->removed.v[i].disabled ? "was disabled" : "was deleted or renamed");
+		buf_addf(out, " %s\n",
+			d->removed.v[i].disabled ? "was disabled" : "was deleted or renamed");
 	}
 	buf_addc(out, '\n');
 }

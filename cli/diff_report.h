@@ -28,7 +28,7 @@ struct diff_list {
 struct diff {
 	struct diff_list added, modified, removed;
 	size_t breaks;                /* nodes whose contract is broken */
-	size_t downstream;            /* nodes after any new or modified one, themselves and tests left out */
+	size_t downstream;            /* nodes after new and modified ones; not these, no tests */
 	size_t exposures;             /* of those, or changed themselves */
 	const char *against;          /* the --state folder as given */
 };
@@ -42,7 +42,7 @@ void diff_release(struct diff *d);
 void diff_write_text(struct buf *out, const struct diff *d);
 void diff_write_json(struct buf *out, const struct diff *d);
 
-/* For a pull request's comment: short values, long lists folded, below GitHub's 65,536 characters. */
+/* For a pull request's comment: short values, long lists folded, below GitHub's limit of size. */
 void diff_write_markdown(struct buf *out, const struct diff *d);
 
 #endif

@@ -162,7 +162,8 @@ next_char(const char **s, char out[4])
 
 		do
 			out[n++] = *(*s)++;
-		while (n < 4 && ((unsigned char)out[0] & 0x80) && ((unsigned char)**s & 0xc0) == 0x80);
+		while (n < 4 && ((unsigned char)out[0] & 0x80) &&
+		    ((unsigned char)**s & 0xc0) == 0x80);
 		return n;
 	}
 	(*s)++;
@@ -314,7 +315,7 @@ is_whole(const char *number, size_t len)
 	return true;
 }
 
-/* Whole numbers by all their digits (account numbers are longer than a double's), others by value. */
+/* Whole numbers by all their digits: account numbers have more than a double. Others by value. */
 static bool
 equal_numbers(const char *a, const char *b)
 {
@@ -341,8 +342,10 @@ counts_as_number(const char *value)
 static bool
 is_default(const char *key, const char *value, unsigned depth)
 {
-	if (key && (json_is_string(key, "warn_unenforced") || json_is_string(key, "warn_unsupported") ||
-	    (depth <= 1 && json_is_string(key, "enabled"))))
+	if (key && depth <= 1 && json_is_string(key, "enabled"))
+		return json_is_true(value);
+	if (key && (json_is_string(key, "warn_unenforced") ||
+	    json_is_string(key, "warn_unsupported")))
 		return json_is_true(value);
 	if (*value == '{' && depth < MAX_DEPTH) {
 		for (const char *at = json_first(value); at; at = json_next(at))

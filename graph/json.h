@@ -29,7 +29,7 @@ const char *json_value(const char *key);
 const char *json_get(const char *object, const char *key);    /* NULL when absent */
 size_t json_count(const char *container);
 
-bool json_is_string(const char *value, const char *text);     /* that string, whatever its escapes */
+bool json_is_string(const char *value, const char *text);     /* whatever its escapes */
 bool json_is_true(const char *value);
 bool json_is_null(const char *value);                         /* null, or absent */
 bool json_truth(const char *value);                           /* bool(value) in Python */

@@ -186,7 +186,8 @@ check_tests_not_run(struct linter *l)
 	for (size_t i = 0; i < l->g->nnodes; i++) {
 		const struct node *n = &l->g->nodes[i];
 
-		if (is_kind(n, TESTS) && is_own(l, n) && !plan_find(l->plan, n) && touches(n, l->chosen))
+		if (is_kind(n, TESTS) && is_own(l, n) && !plan_find(l->plan, n) &&
+		    touches(n, l->chosen))
 			add(l, LINT_TEST_NOT_RUN, n, why_not_run(l, n));
 	}
 }
@@ -199,7 +200,8 @@ check_tests_that_read_nothing(struct linter *l)
 
 		if (n->kind == KIND_TEST && !n->nparents && set_has(l->chosen, i) && is_own(l, n))
 			add(l, LINT_TEST_READS_NOTHING, n,
-				"it reads no node, so only a selection by its own name or tag takes it along");
+				"it reads no node, so only a selection by its own name or tag "
+				"takes it along");
 	}
 }
 
@@ -234,8 +236,9 @@ check_cycle_of(struct linter *l, const struct node *test, const struct node *on)
 		if (l->seen[test->parents[i]] != l->turn)
 			continue;
 		add(l, LINT_TEST_CYCLE, test, arena_printf(&l->out->arena,
-			"it is a test of '%s' but reads '%s' further down: it waits for both, and holds back "
-			"nothing between them", on->id, l->g->nodes[test->parents[i]].id));
+			"it is a test of '%s' but reads '%s' further down: it waits for both, "
+			"and holds back nothing between them", on->id,
+			l->g->nodes[test->parents[i]].id));
 		return;
 	}
 }
@@ -336,7 +339,8 @@ are_versions(const struct group *g)
 static const char *
 name_message(struct linter *l, const struct group *g)
 {
-	return arena_printf(&l->out->arena, "`--select %s` takes several nodes together", g->v[0]->name);
+	return arena_printf(&l->out->arena, "`--select %s` takes several nodes together",
+		g->v[0]->name);
 }
 
 /* Versions of one model share its name on purpose. */
@@ -408,7 +412,8 @@ add_folders(struct linter *l, struct map *folders, const struct node *n, size_t 
 	for (size_t i = from; i + 1 < fqn_len(n); i++) {
 		buf_addf(&path, "%s%s", i > from ? "." : "", n->fqn.v[i]);
 		if (!map_get(folders, path.data))
-			map_put(folders, arena_strdup(&l->scratch, path.data), (void *)(uintptr_t)n);
+			map_put(folders, arena_strdup(&l->scratch, path.data),
+				(void *)(uintptr_t)n);
 	}
 	buf_release(&path);
 }
@@ -444,7 +449,8 @@ check_folder_names(struct linter *l)
 		inside = find_folder(&folders, n);
 		if (inside)
 			add(l, LINT_FOLDER_NAME, n, arena_printf(&l->out->arena,
-				"its name selects a whole folder too, with '%s' in it", inside->id));
+				"its name selects a whole folder too, with '%s' in it",
+				inside->id));
 	}
 	map_release(&folders);
 }
@@ -471,7 +477,8 @@ check_unread(struct linter *l)
 		const struct node *n = &l->g->nodes[i];
 
 		if ((is_kind(n, BIT(SOURCE) | BIT(SEED)) || node_is_ephemeral(n)) &&
-		    set_has(l->chosen, i) && is_own(l, n) && !count_readers(l, n) && !is_compared(l, n))
+		    set_has(l->chosen, i) && is_own(l, n) && !count_readers(l, n) &&
+		    !is_compared(l, n))
 			add(l, LINT_UNREAD, n, "no node reads it");
 	}
 }
@@ -503,7 +510,8 @@ check_dead_ends(struct linter *l)
 	for (size_t i = 0; i < l->g->nnodes; i++) {
 		const struct node *n = &l->g->nodes[i];
 
-		if (is_meant_to_be_read(n) && set_has(l->chosen, i) && is_own(l, n) && !count_readers(l, n))
+		if (is_meant_to_be_read(n) && set_has(l->chosen, i) && is_own(l, n) &&
+		    !count_readers(l, n))
 			add(l, LINT_DEAD_END, n, "no node and no exposure reads it");
 	}
 }

@@ -18,14 +18,17 @@
 /* id, code, what it finds (a line of --help) */
 #define LINT_CHECKS(X) \
 	X(TEST_NOT_RUN, "test-not-run", "a test on a planned node that this plan does not run") \
-	X(TEST_READS_NOTHING, "test-reads-nothing", "a test without parents: no node takes it along") \
+	X(TEST_READS_NOTHING, "test-reads-nothing", \
+	    "a test without parents: no node takes it along") \
 	X(TEST_CYCLE, "test-cycle", "a test of one node that reads another further down") \
 	X(DUPLICATE_TEST, "duplicate-test", "tests that ask the same question") \
 	X(NAME_COLLISION, "name-collision", "nodes that one name selects together") \
-	X(FOLDER_NAME, "folder-name", "a node named like a folder: its name selects the folder too") \
+	X(FOLDER_NAME, "folder-name", \
+	    "a node named like a folder: its name selects the folder too") \
 	X(RELATION_COLLISION, "relation-collision", "nodes that write the same relation") \
 	X(UNREAD, "unread", "a source, seed or ephemeral model that no node reads") \
-	X(DEAD_END, "dead-end", "a model that no node and no exposure reads (in projects with exposures)") \
+	X(DEAD_END, "dead-end", \
+	    "a model that no node and no exposure reads (in projects with exposures)") \
 	X(NO_FRESHNESS, "no-freshness", "a source that many nodes read, without a freshness check")
 
 enum lint_check {

@@ -25,9 +25,10 @@ struct render {
 static int
 fault(struct render *r, const char *what)
 {
-	err_set(r->err, "%s:%zu: cannot render '%s': %s", r->name, r->node->line, r->node->text, what);
-	return err_hint(r->err, "only {{ env_var('NAME') }} and {{ env_var('NAME', 'default') }} are "
-		"understood in selectors.yml");
+	err_set(r->err, "%s:%zu: cannot render '%s': %s", r->name, r->node->line, r->node->text,
+		what);
+	return err_hint(r->err, "only {{ env_var('NAME') }} and {{ env_var('NAME', 'default') }} "
+		"are understood in selectors.yml");
 }
 
 static const char *
@@ -178,7 +179,7 @@ convert(struct render *r, struct ynode *y)
 	return 0;
 }
 
-/* Jinja drops one newline at the end and writes every line end as \n, even without an expression. */
+/* Jinja drops a newline at the end and writes every line end as \n, also without an expression. */
 static const char *
 plain_lines(struct arena *a, const char *text)
 {

@@ -153,8 +153,8 @@ read_criterion(struct reader *r, const struct ynode *y, const struct ynode *meth
 		return fault_at(r, method, "the method must be text");
 	if (read_mode(r, signs, &mode) < 0)
 		return NULL;
-	s = selector_criterion(r->arena, raw, method->type == YT_TEXT ? method->text : NULL, &v, mode,
-		r->err);
+	s = selector_criterion(r->arena, raw, method->type == YT_TEXT ? method->text : NULL, &v,
+		mode, r->err);
 	if (!s) {
 		place(r, method->line);
 		return NULL;
@@ -223,8 +223,8 @@ read_exclude(struct reader *r, const struct ynode *y, const struct selector **ou
 
 /* An item with `exclude` is that exclusion only, whatever else it holds. */
 static int
-read_parts(struct reader *r, const struct ynode *list, const struct selector **parts, size_t *nparts,
-    const struct selector **minus)
+read_parts(struct reader *r, const struct ynode *list, const struct selector **parts,
+    size_t *nparts, const struct selector **minus)
 {
 	for (size_t i = 0; i < list->n; i++) {
 		const struct ynode *item = list->items[i];
@@ -338,7 +338,8 @@ static int
 read_items_again(struct reader *r, const struct ynode *list, bool maps_only)
 {
 	for (size_t i = 0; list->type == YT_LIST && i < list->n; i++)
-		if ((!maps_only || list->items[i]->type == YT_MAP) && read_again(r, list->items[i]) < 0)
+		if ((!maps_only || list->items[i]->type == YT_MAP) &&
+		    read_again(r, list->items[i]) < 0)
 			return -1;
 	return 0;
 }
@@ -396,7 +397,8 @@ check_keys(struct reader *r, const struct ynode *y, const char *const *allowed, 
 		while (*a && !ytree_is(y->keys[i], *a))
 			a++;
 		if (!*a)
-			return fault(r, y->keys[i]->line, "unknown key '%s' in %s", y->keys[i]->text, what);
+			return fault(r, y->keys[i]->line, "unknown key '%s' in %s",
+				y->keys[i]->text, what);
 	}
 	return 0;
 }
@@ -493,7 +495,8 @@ selector_file_parse(struct selector_file *f, struct arena *a, const char *name, 
 	if (!ytree_truth(y))
 		return 0;
 	if (y->type != YT_MAP)
-		return fault(&r, y->line, "a map with 'selectors' is expected, not %s", ytype_name(y->type));
+		return fault(&r, y->line, "a map with 'selectors' is expected, not %s",
+			ytype_name(y->type));
 	if (check_keys(&r, y, keys, "the file") < 0 ||
 	    check_type(&r, y, "selectors", YT_LIST, true) < 0 ||
 	    check_type(&r, y, "version", YT_NUMBER, false) < 0)

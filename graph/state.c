@@ -84,6 +84,9 @@ state_new(const char *dir, const char *target_dir)
 	s->dir = dir ? xstrdup(dir) : NULL;
 	s->target_dir = xstrdup(target_dir);
 	s->c.arena = &s->arena;
+	if (dir && strcmp(dir, target_dir) == 0)
+		add_warning(&s->c, "the state and target folders are the same, '%s': a run overwrites "
+			"what it is compared with", dir);
 	return s;
 }
 
@@ -116,7 +119,8 @@ state_file(const struct state *s, const char *name, const char *method, struct e
 	char *path;
 
 	if (!s->dir) {
-		err_set(err, "'%s:' compares with an earlier run, and no --state was given", method);
+		err_set(err, "'%s:' compares with an earlier run, and no --state was given",
+			method);
 		err_hint(err, "--state DIR names the folder with its %s", name);
 		return NULL;
 	}
@@ -388,9 +392,9 @@ static void
 take_result(void *self, const struct artifact_row *row)
 {
 	struct results *r = self;
-	const struct node *n = strcmp(row->status, r->status) == 0 ? graph_find(r->g, row->id) : NULL;
+	const struct node *n = graph_find(r->g, row->id);
 
-	if (n)
+	if (n && strcmp(row->status, r->status) == 0)
 		set_add(r->out, n->index);
 }
 

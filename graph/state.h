@@ -72,7 +72,7 @@ const char *state_part_name(enum state_part part);          /* "persisted_descri
 
 struct state_change {
 	enum state_part part;
-	const char *what;      /* "config.materialized", "column 'id': description", "macro.shop.cents" */
+	const char *what;      /* "config.materialized", "column 'id'", "macro.shop.cents" */
 	const char *before;    /* JSON text, or NULL: was not there */
 	const char *after;     /* JSON text, or NULL: is not there */
 	const char *note;      /* one sentence, when before and after do not say it; or NULL */

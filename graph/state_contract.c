@@ -42,11 +42,13 @@ struct contracts {
 static bool
 is_enforced(const struct comparison *c, const char *constraint)
 {
-	static const char *const types[] = { "check", "not_null", "unique", "primary_key", "foreign_key" };
+	static const char *const types[] = { "check", "not_null", "unique", "primary_key",
+		"foreign_key" };
 	const char *type = json_get(constraint, "type");
 	size_t row = 0;
 
-	while (support[row].adapter && !(c->adapter && strcmp(support[row].adapter, c->adapter) == 0))
+	while (support[row].adapter &&
+	    !(c->adapter && strcmp(support[row].adapter, c->adapter) == 0))
 		row++;
 	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
 		if (json_is_string(type, types[i]))
@@ -62,13 +64,15 @@ holds_constraints(const struct node *n)
 }
 
 static void
-breaks(struct contracts *k, const char *what, const char *before, const char *after, const char *note)
+breaks(struct contracts *k, const char *what, const char *before, const char *after,
+    const char *note)
 {
 	struct buf *b = &k->breaks;
 
 	buf_addf(b, "%s%s %s", b->len ? "; " : "", what, note);
 	if (before && after)
-		buf_addf(b, " (%.*s -> %.*s)", (int)json_len(before), before, (int)json_len(after), after);
+		buf_addf(b, " (%.*s -> %.*s)", (int)json_len(before), before, (int)json_len(after),
+			after);
 	note_breaking(k->c, what, before, after, note);
 }
 
@@ -122,7 +126,7 @@ list_has(const char *list, const char *constraint)
 	return false;
 }
 
-/* Constraints the old side had enforced and the new one lacks. where: "column 'id'", "the model". */
+/* Constraints that were enforced and are gone. where: "column 'id'", "the model". */
 static void
 compare_constraints(struct contracts *k, const char *old, const char *now, const char *where)
 {
@@ -154,8 +158,8 @@ compare_column(struct contracts *k, const char *key, const char *columns)
 		breaks(k, buf_str(&what), json_get(old, "data_type"), NULL, "was removed");
 	} else {
 		if (types_differ(json_get(old, "data_type"), json_get(now, "data_type")))
-			breaks(k, buf_str(&what), json_get(old, "data_type"), json_get(now, "data_type"),
-				"changed its type");
+			breaks(k, buf_str(&what), json_get(old, "data_type"),
+				json_get(now, "data_type"), "changed its type");
 		compare_constraints(k, json_get(old, "constraints"), json_get(now, "constraints"),
 			buf_str(&what));
 	}
@@ -172,10 +176,11 @@ quoted(struct comparison *c, const char *text)
 static void
 find_breaks(struct contracts *k)
 {
+	const char *old_columns = node_json(k->old, NODE_COLUMNS);
 	const char *columns = node_json(k->now, NODE_COLUMNS);
 	const char *limits = node_json(k->old, NODE_CONSTRAINTS);
 
-	for (const char *key = json_first(node_json(k->old, NODE_COLUMNS)); key; key = json_next(key))
+	for (const char *key = json_first(old_columns); key; key = json_next(key))
 		compare_column(k, key, columns);
 	compare_constraints(k, limits, node_json(k->now, NODE_CONSTRAINTS), "the model");
 	if (k->held && !holds_constraints(k->now) && (json_first(limits) || k->has_limits))
@@ -188,10 +193,11 @@ static void
 report(struct comparison *c, const struct node *n, const char *what)
 {
 	if (!n->versioned)
-		add_warning(c, "breaking change to the contract of unversioned model '%s': %s", n->id, what);
+		add_warning(c, "breaking change to the contract of unversioned model '%s': %s",
+			n->id, what);
 	else if (!c->broken)
-		c->broken = arena_printf(c->arena, "breaking change to the contract of versioned model "
-			"'%s': %s", n->id, what);
+		c->broken = arena_printf(c->arena,
+			"breaking change to the contract of versioned model '%s': %s", n->id, what);
 }
 
 bool
@@ -199,7 +205,8 @@ contract_differs(struct comparison *c, const struct node *old, const struct node
 {
 	struct contracts k = { .c = c, .old = old, .now = now, .held = holds_constraints(old) };
 	const char *a = node_json(old, NODE_CONTRACT), *b = node_json(now, NODE_CONTRACT);
-	bool was = json_is_true(json_get(a, "enforced")), is = json_is_true(json_get(b, "enforced"));
+	bool was = json_is_true(json_get(a, "enforced"));
+	bool is = json_is_true(json_get(b, "enforced"));
 
 	if (now->kind != KIND_MODEL || (!was && !is))
 		return false;

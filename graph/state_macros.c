@@ -46,7 +46,9 @@ find_changed(struct state_macros *m, struct arena *a, const struct graph *old,
 	}
 	for (size_t i = 0; i < old->nmacros; i++)
 		if (!find_macro(now, old->macros[i].id))
-			m->v[m->n++] = (struct macro_way){ .id = old->macros[i].id, .verdict = MACRO_REMOVED };
+			m->v[m->n++] = (struct macro_way){
+				.id = old->macros[i].id, .verdict = MACRO_REMOVED,
+			};
 	for (size_t i = 0; i < m->n; i++) {
 		m->v[i].reaches = m->v[i].verdict != MACRO_SAME;
 		m->nchanged += m->v[i].reaches;

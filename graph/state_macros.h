@@ -17,7 +17,7 @@ enum macro_verdict { MACRO_SAME, MACRO_CHANGED, MACRO_NEW, MACRO_REMOVED };
 struct macro_way {
 	const char *id;
 	enum macro_verdict verdict;
-	const struct macro_way *next;   /* towards the nearest changed one; NULL when it is one itself */
+	const struct macro_way *next;   /* towards the nearest changed one; NULL: it is one */
 	bool reaches;                   /* is changed, or leads to one */
 	unsigned steps;                 /* to it */
 };

@@ -200,7 +200,8 @@ note_lines(struct comparison *c, const char *old, const char *now)
 	split_lines(&b, now);
 	while (head < a.n && head < b.n && same_line(a.v[head], b.v[head]))
 		head++;
-	while (tail < a.n - head && tail < b.n - head && same_line(a.v[a.n - 1 - tail], b.v[b.n - 1 - tail]))
+	while (tail < a.n - head && tail < b.n - head &&
+	    same_line(a.v[a.n - 1 - tail], b.v[b.n - 1 - tail]))
 		tail++;
 	removed = a.n - head - tail;
 	added = b.n - head - tail;

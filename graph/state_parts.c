@@ -61,7 +61,8 @@ key_counts(const struct key_rule *rule, const char *key)
 }
 
 static void
-note_key(struct comparison *c, enum state_part part, const char *key, const char *old, const char *now)
+note_key(struct comparison *c, enum state_part part, const char *key, const char *old,
+    const char *now)
 {
 	struct buf what = BUF_INIT;
 
@@ -111,7 +112,9 @@ rendered_configs_differ(struct comparison *c, const struct node *old, const stru
 static bool
 configs_differ(struct comparison *c, const struct node *old, const struct node *now)
 {
-	static const char *const placed[] = { "alias", "schema", "database", "tags", "group", NULL };
+	static const char *const placed[] = {
+		"alias", "schema", "database", "tags", "group", NULL,
+	};
 	static const char *const group[] = { "group", NULL };
 	static const char *const tested[] = {
 		"severity", "where", "limit", "fail_calc", "warn_if", "error_if", "store_failures",
@@ -147,9 +150,11 @@ static void
 warn_seed(struct comparison *c, const struct node *now, const char *old_name, bool differs)
 {
 	if (!json_is_string(old_name, "path"))
-		add_warning(c, "seed '%s' has grown above 1 MB: dbt compares its path only", now->id);
+		add_warning(c, "seed '%s' has grown above 1 MB: dbt compares its path only",
+			now->id);
 	else if (!differs)
-		add_warning(c, "seed '%s' is above 1 MB at the same path: dbt takes it for unchanged",
+		add_warning(c,
+			"seed '%s' is above 1 MB at the same path: dbt takes it for unchanged",
 			now->id);
 	else
 		add_warning(c, "seed '%s' is above 1 MB and its path has changed: dbt takes it for "
@@ -167,8 +172,8 @@ seeds_differ(struct comparison *c, const struct node *old, const struct node *no
 	if (json_is_string(name, "path"))
 		warn_seed(c, now, json_get(a, "name"), differs);
 	if (differs)
-		note_change(c, STATE_BODY, "checksum", json_get(a, "checksum"), json_get(b, "checksum"),
-			"of the data differs");
+		note_change(c, STATE_BODY, "checksum", json_get(a, "checksum"),
+			json_get(b, "checksum"), "of the data differs");
 	return differs;
 }
 
@@ -210,7 +215,8 @@ relation_differs(struct comparison *c, const struct node *old, const struct node
 	bool differs = false;
 
 	if (now->kind == KIND_SOURCE) {
-		differs |= texts_differ(c, STATE_RELATION, "database", old->database, now->database);
+		differs |= texts_differ(c, STATE_RELATION, "database", old->database,
+			now->database);
 		differs |= texts_differ(c, STATE_RELATION, "schema", old->schema, now->schema);
 		differs |= texts_differ(c, STATE_RELATION, "identifier", old->alias, now->alias);
 		return differs;
@@ -240,7 +246,8 @@ columns_differ(struct comparison *c, const char *a, const char *b, bool from_old
 
 		json_add_string(&name, key);
 		y = json_get(b, buf_str(&name));
-		if (!(y && !from_old) && !(y && json_equal(x, text_or_empty(json_get(y, "description"))))) {
+		if (!y || (from_old &&
+		    !json_equal(x, text_or_empty(json_get(y, "description"))))) {
 			differs = true;
 			buf_addf(&what, "description of column '%s'", buf_str(&name));
 			y = y ? text_or_empty(json_get(y, "description")) : NULL;
@@ -259,7 +266,8 @@ descriptions_differ(struct comparison *c, const struct node *old, const struct n
 {
 	const char *a = text_or_empty(node_json(old, NODE_DESCRIPTION));
 	const char *b = text_or_empty(node_json(now, NODE_DESCRIPTION));
-	const char *columns_a = node_json(old, NODE_COLUMNS), *columns_b = node_json(now, NODE_COLUMNS);
+	const char *columns_a = node_json(old, NODE_COLUMNS);
+	const char *columns_b = node_json(now, NODE_COLUMNS);
 	const char *persist;
 	bool differs = false;
 
@@ -309,6 +317,12 @@ versions_differ(const struct node *old, const struct node *now)
 	return strcmp(old->latest_version, now->latest_version) != 0;
 }
 
+static const char *
+version_json(struct comparison *c, const struct node *n)
+{
+	return n->latest_is_number ? n->latest_version : quoted(c, n->latest_version);
+}
+
 static int64_t
 time_of(const char *json)
 {
@@ -329,9 +343,8 @@ access_differs(struct comparison *c, const struct node *old, const struct node *
 	bool differs = versions_differ(old, now);
 
 	if (differs && c->explain)
-		note_change(c, STATE_ACCESS, "latest_version",
-			old->latest_is_number ? old->latest_version : quoted(c, old->latest_version),
-			now->latest_is_number ? now->latest_version : quoted(c, now->latest_version), NULL);
+		note_change(c, STATE_ACCESS, "latest_version", version_json(c, old),
+			version_json(c, now), NULL);
 	differs |= texts_differ(c, STATE_ACCESS, "access", old->access ? old->access : "protected",
 		now->access ? now->access : "protected");
 	if (!json_equal(a, b) && (!a || !b || time_of(a) != time_of(b))) {
@@ -464,7 +477,8 @@ static const struct row {
 	{ STATE_BODY, CODE, CODE | GENERIC, body_differs, 0, NULL },
 	{ STATE_CONFIGS, CODE | GENERIC | BIT(SOURCE) | LABELLED | SEMANTIC,
 	    CODE | GENERIC | BIT(SOURCE) | LABELLED | SEMANTIC, configs_differ, 0, NULL },
-	{ STATE_RELATION, CODE | BIT(SOURCE), CODE | GENERIC | BIT(SOURCE), relation_differs, 0, NULL },
+	{ STATE_RELATION, CODE | BIT(SOURCE),
+	    CODE | GENERIC | BIT(SOURCE), relation_differs, 0, NULL },
 	{ STATE_DESCRIPTIONS, CODE, CODE | GENERIC, descriptions_differ, 0, NULL },
 	{ STATE_CONTRACT, BIT(MODEL), CODE | GENERIC, contract_differs, 0, NULL },
 	{ STATE_FQN, CODE | GENERIC | BIT(SOURCE) | BIT(EXPOSURE), 0, fqn_differs, 0, NULL },

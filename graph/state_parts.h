@@ -47,7 +47,7 @@ bool contract_differs(struct comparison *c, const struct node *old, const struct
 /* For the rows: NULL texts mean "not there". Copies; only with c->explain. */
 void note_change(struct comparison *c, enum state_part part, const char *what, const char *before,
     const char *after, const char *note);
-/* For two values that differ: says which keys and named items inside differ: "config.meta.owner". */
+/* Of two values that differ: says which keys and named items inside do: "config.meta.owner". */
 void note_values(struct comparison *c, enum state_part part, const char *what, const char *before,
     const char *after);
 /* Two codes (JSON strings): "line 5 changed", "lines 3 to 4 added". */

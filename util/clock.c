@@ -114,8 +114,9 @@ clock_parse_iso_us(const char *text)
 	const char *s = text;
 	int us = 0, zone = 0;
 
-	if (!take_digits(&s, 4, &tm.tm_year) || !take_char(&s, '-') || !take_digits(&s, 2, &tm.tm_mon) ||
-	    !take_char(&s, '-') || !take_digits(&s, 2, &tm.tm_mday))
+	if (!take_digits(&s, 4, &tm.tm_year) || !take_char(&s, '-') ||
+	    !take_digits(&s, 2, &tm.tm_mon) || !take_char(&s, '-') ||
+	    !take_digits(&s, 2, &tm.tm_mday))
 		return INT64_MIN;
 	if (*s) {
 		if (!take_char(&s, 'T') && !take_char(&s, ' '))
@@ -130,8 +131,8 @@ clock_parse_iso_us(const char *text)
 		if (!take_zone(s, &zone))
 			return INT64_MIN;
 	}
-	if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 24 ||
-	    tm.tm_min > 59 || tm.tm_sec > 60)
+	if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 ||
+	    tm.tm_hour > 24 || tm.tm_min > 59 || tm.tm_sec > 60)
 		return INT64_MIN;
 	tm.tm_year -= 1900;
 	tm.tm_mon--;
@@ -162,7 +163,8 @@ int64_t
 clock_parse_duration_ms(const char *text)
 {
 	static const struct { const char *unit; double ms; } units[] = {
-		{ "", 1e3 }, { "ms", 1 }, { "s", 1e3 }, { "m", 60e3 }, { "h", 3600e3 }, { "d", 86400e3 },
+		{ "", 1e3 }, { "ms", 1 }, { "s", 1e3 }, { "m", 60e3 }, { "h", 3600e3 },
+		{ "d", 86400e3 },
 	};
 	char *end;
 	double n;

@@ -10,7 +10,7 @@ int64_t clock_mono_us(void);
 int64_t clock_wall_ms(void);   /* since the Unix epoch; for records */
 int64_t clock_wall_us(void);
 
-/* "2026-01-31T09:30:00.123456Z" (UTC), as dbt writes times. out holds at least CLOCK_ISO_SIZE bytes. */
+/* "2026-01-31T09:30:00.123456Z" (UTC), as dbt writes times. out holds CLOCK_ISO_SIZE bytes. */
 #define CLOCK_ISO_SIZE 40
 void clock_iso(int64_t wall_us, char out[CLOCK_ISO_SIZE]);
 

@@ -253,7 +253,8 @@ read_date(const char *s, char out[80])
 		return false;
 	if (!read_date_tail(s, tail, sizeof(tail)))
 		return false;
-	snprintf(out, 80, "%04d-%02d-%02dT%02d:%02d:%02d%s", year, month, day, hour, minute, second, tail);
+	snprintf(out, 80, "%04d-%02d-%02dT%02d:%02d:%02d%s", year, month, day, hour, minute, second,
+		tail);
 	return true;
 }
 
@@ -268,7 +269,8 @@ yscalar_resolve(struct arena *a, struct ynode *y)
 	} else if (ONE_OF(y->text, "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON")) {
 		y->type = YT_BOOL;
 		y->truth = true;
-	} else if (ONE_OF(y->text, "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF")) {
+	} else if (ONE_OF(y->text, "no", "No", "NO", "false", "False", "FALSE", "off", "Off",
+	    "OFF")) {
 		y->type = YT_BOOL;
 	} else if (read_float(y->text, &y->number)) {
 		y->type = YT_NUMBER;

@@ -87,7 +87,8 @@ add_scalar(struct reader *r, const yaml_event_t *ev)
 
 	if (strlen((const char *)ev->data.scalar.value) != ev->data.scalar.length)
 		return fault(r, y->line, "a NUL character");
-	y->text = arena_strndup(r->arena, (const char *)ev->data.scalar.value, ev->data.scalar.length);
+	y->text = arena_strndup(r->arena, (const char *)ev->data.scalar.value,
+		ev->data.scalar.length);
 	if (ev->data.scalar.plain_implicit) {
 		yscalar_resolve(r->arena, y);
 	} else if (tag && !ONE_OF(tag, "!", YAML_STR_TAG)) {
@@ -169,7 +170,8 @@ is_merge(const struct ynode *key)
 
 /* The maps behind a merge key: one, or a list of them where the first wins. */
 static int
-merged_maps(struct reader *r, const struct ynode *value, const struct ynode *const **maps, size_t *n)
+merged_maps(struct reader *r, const struct ynode *value, const struct ynode *const **maps,
+    size_t *n)
 {
 	*n = value->type == YT_LIST ? value->n : 1;
 	*maps = value->type == YT_LIST ? value->items : NULL;
@@ -262,8 +264,8 @@ add_alias(struct reader *r, const yaml_event_t *ev)
 		return err_set(r->err, "%s:%zu: alias '%s' has no anchor", r->name, line, anchor);
 	for (size_t i = 0; i < r->depth; i++)
 		if (r->stack[i].node == y)
-			return err_set(r->err, "%s:%zu: alias '%s' stands in what it names", r->name,
-				line, anchor);
+			return err_set(r->err, "%s:%zu: alias '%s' stands in what it names",
+				r->name, line, anchor);
 	return add(r, y, line);
 }
 

@@ -1,4 +1,4 @@
-/* util/ytree.h -- YAML text as a tree of typed values, each with its line. The only user of libyaml.
+/* util/ytree.h -- YAML text as a tree of typed values, each with its line.
  *
  * Values are typed as PyYAML's safe loader does it (YAML 1.1: yes and on are true, 017 is 15,
  * 1:30 is 90), so that files written for dbt mean the same here. Merge keys (<<) are resolved; of

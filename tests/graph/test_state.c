@@ -413,6 +413,11 @@ test_what_is_missing_is_named(void **state)
 	assert_string_equal(e.msg, "absent/manifest.json: not there, and 'state:' needs it");
 	assert_int_equal(state_match_result(s, g, "error", &out, &e), -1);
 	assert_string_equal(e.msg, "absent/run_results.json: not there, and 'result:' needs it");
+	state_free(s);
+	s = state_new("target", "target");
+	assert_int_equal(state_warnings(s).n, 1);
+	assert_string_equal(state_warnings(s).v[0], "the state and target folders are the same, "
+		"'target': a run overwrites what it is compared with");
 	assert_string_equal(matches(MODEL("'tags':[]"), MODEL("'tags':[]"), "modified.everything"),
 		"'state:modified.everything' is unknown");
 	err_release(&e);
