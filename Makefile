@@ -118,6 +118,9 @@ EXPORTERS = \
 	exporters/svg.c
 
 CLI = \
+	cli/backend.c \
+	cli/backend_cli.c \
+	cli/backend_worker.c \
 	cli/cmd_diff.c \
 	cli/cmd_doctor.c \
 	cli/cmd_export.c \

@@ -8,6 +8,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "cli/backend.h"
 #include "cli/cmd.h"
 #include "cli/dbt_opts.h"
 #include "cli/policies.h"
@@ -20,10 +21,8 @@
 #include "cli/selection.h"
 #include "executor/lock.h"
 #include "executor/progress.h"
-#include "executor/python.h"
 #include "executor/results.h"
 #include "executor/runner_dry.h"
-#include "executor/runner_worker.h"
 #include "executor/schedule.h"
 #include "graph/manifest.h"
 #include "graph/plan.h"
@@ -45,8 +44,7 @@ struct run {
 	int64_t started_ms;            /* monotonic */
 	int64_t began_ms;              /* the same moment, wall clock */
 
-	char *python;
-	struct worker *worker;
+	struct backend dbt_runs;
 	const struct worker_info *info;
 	const struct worker_ready *ready;
 	struct run_args args;
@@ -70,15 +68,6 @@ struct run {
 	bool hooks_failed;
 };
 
-
-static void
-on_worker_log(void *self, const char *id, const char *level, const char *code, const char *text)
-{
-	struct run *r = self;
-
-	(void)code;
-	progress_log(r->progress, id, level, text);
-}
 
 /* What heddle.yml says must be known before dbt starts: its threads are dbt's --threads, unless the
  * command line or the environment names a number. */
@@ -104,24 +93,20 @@ read_config(struct run *r, struct err *err)
 }
 
 static int
-start_worker(struct run *r, struct err *err)
+start_dbt(struct run *r, struct err *err)
 {
-	struct worker_options wo = {
+	const struct backend_request rq = {
 		.verb = plan_command_name(r->command),
 		.argv = r->dbt.v,
+		.project_dir = r->project.dir,
+		.python = r->rq->python,
 		.grace_ms = r->rq->grace_ms,
-		.self = r,
-		.log = on_worker_log,
+		.progress = r->progress,
 	};
 
-	r->python = python_find(r->rq->python, r->project.dir, err);
-	if (!r->python)
+	if (backend_start(&r->dbt_runs, r->rq->runner, &rq, err) < 0)
 		return -1;
-	wo.python = r->python;
-	r->worker = worker_start(&wo, err);
-	if (!r->worker || worker_wait_parsed(r->worker, &r->info, err) < 0)
-		return -1;
-	return run_args_read(&r->args, r->info->args, r->info->flags, err);
+	return r->dbt_runs.parsed(r->dbt_runs.self, &r->info, &r->args, err);
 }
 
 /* The manifest dbt parsed in this invocation, and what the resolved arguments select in it. */
@@ -202,7 +187,7 @@ begin(struct run *r, struct err *err)
 	for (size_t i = set_next(&r->selected, 0); i < r->graph->nnodes; i = set_next(&r->selected, i + 1))
 		if (kinds & KIND_BIT(r->graph->nodes[i].kind))
 			ids[n++] = r->graph->nodes[i].id;
-	rc = worker_begin(r->worker, ids, n, r->lock_fd, &r->ready, err);
+	rc = r->dbt_runs.begin(r->dbt_runs.self, ids, n, r->lock_fd, &r->ready, err);
 	free(ids);
 	return rc;
 }
@@ -293,7 +278,7 @@ by_end(const void *a, const void *b)
 
 /* on-run-end, which sees every node's result, in the order they ended. */
 static int
-finish_worker(struct run *r, struct err *err)
+finish_dbt(struct run *r, struct err *err)
 {
 	const struct worker_end *end = NULL;
 	const struct run_task *tasks, **order;
@@ -318,7 +303,7 @@ finish_worker(struct run *r, struct err *err)
 			.message = ran ? t->message : t->why,
 		};
 	}
-	rc = worker_finish(r->worker, outcomes, n, r->summary.signo != 0, &end, err);
+	rc = r->dbt_runs.finish(r->dbt_runs.self, outcomes, n, r->summary.signo != 0, &end, err);
 	if (rc == 0) {
 		rc = take_hooks(r, end->hooks, end->nhooks, false, err);
 		if (end->failure) {
@@ -340,25 +325,46 @@ skip_ephemeral(struct run *r)
 			results_add_skipped(r->results, &r->graph->nodes[i], SKIPPED_BY_HOOK);
 }
 
+/* The file's metadata as dbt made it, generated now. New string. */
+static char *
+metadata_of_now(const char *metadata)
+{
+	cJSON *doc = cJSON_Parse(metadata);
+	char now[CLOCK_ISO_SIZE], *printed, *own;
+
+	clock_iso(clock_wall_us(), now);
+	cJSON_DeleteItemFromObjectCaseSensitive(doc, "generated_at");
+	cJSON_AddStringToObject(doc, "generated_at", now);
+	printed = cJSON_PrintUnformatted(doc);
+	own = xstrdup(printed ? printed : "{}");
+	cJSON_free(printed);
+	cJSON_Delete(doc);
+	return own;
+}
+
 static int
 write_results(struct run *r, struct err *err)
 {
+	char *metadata = metadata_of_now(r->info->metadata);
 	struct results_head head = {
-		.metadata = r->info->metadata,
+		.metadata = metadata,
 		.args = r->info->args,
 		.elapsed_s = (double)(clock_mono_ms() - r->started_ms) / 1000,
 	};
 	char *path;
 	int rc;
 
-	if (!r->info->write_json)
+	if (!r->info->write_json) {
+		free(metadata);
 		return 0;
+	}
 	results_skip_rest(r->results, "not started");
 	if (r->ready && r->ready->skip_nodes)
 		skip_ephemeral(r);
 	path = fs_join(r->info->target_path, "run_results.json");
 	rc = results_write(r->results, &head, path, err);
 	free(path);
+	free(metadata);
 	return rc;
 }
 
@@ -560,13 +566,13 @@ run_nodes(struct run *r, struct err *err)
 	if (take_hooks(r, r->ready->hooks, r->ready->nhooks, true, err) < 0)
 		return EXIT_BAD_INPUT;
 	if (!r->ready->skip_nodes)
-		runner = worker_runner(r->worker);
+		runner = r->dbt_runs.runner(r->dbt_runs.self);
 	observers[0] = journal_observer(r->journal);   /* first: what is acted on is on record */
 	observers[1] = results_observer(r->results);
 	observers[2] = progress_observer(r->progress);
 	observers[3] = history_observer(r->history);
 	rc = run_schedule(r, &runner, observers, 4, err);
-	if (finish_worker(r, rc < 0 ? &late : err) < 0)
+	if (finish_dbt(r, rc < 0 ? &late : err) < 0)
 		rc = -1;
 	if (write_results(r, rc < 0 ? &late : err) < 0)
 		rc = -1;
@@ -586,7 +592,7 @@ run_nodes(struct run *r, struct err *err)
 static int
 run_steps(struct run *r, struct err *err)
 {
-	if (signals_open(err) < 0 || read_config(r, err) < 0 || start_worker(r, err) < 0)
+	if (signals_open(err) < 0 || read_config(r, err) < 0 || start_dbt(r, err) < 0)
 		return EXIT_BAD_INPUT;
 	r->lock_fd = lock_take(r->info->target_path, plan_command_name(r->command), 0, err);
 	if (r->lock_fd < 0 || load_graph(r, err) < 0 || make_plan(r, err) < 0)
@@ -604,7 +610,7 @@ exit_code(const struct run *r, int code, struct err *err)
 {
 	int signo;
 
-	if (!r->worker || !worker_interrupted(r->worker) || !(signo = signals_next()))
+	if (!r->dbt_runs.self || !r->dbt_runs.interrupted(r->dbt_runs.self) || !(signo = signals_next()))
 		return code;
 	err_release(err);
 	return 128 + signo;
@@ -628,7 +634,7 @@ run_project(const struct run_request *rq, struct err *err)
 	words_add(&r.dbt, NULL);
 	r.progress = progress_new(&early);
 	code = exit_code(&r, run_steps(&r, err), err);
-	worker_free(r.worker);
+	backend_release(&r.dbt_runs);
 	schedule_free(r.schedule);
 	journal_free(r.journal);
 	journal_run_release(&r.found);
@@ -645,6 +651,5 @@ run_project(const struct run_request *rq, struct err *err)
 	lock_release(r.lock_fd);
 	signals_close();
 	words_release(&r.dbt);
-	free(r.python);
 	return code;
 }
