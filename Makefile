@@ -176,6 +176,7 @@ TESTS = \
 	tests/graph/test_scan.c \
 	tests/graph/test_selector.c \
 	tests/graph/test_selector_eval.c \
+	tests/graph/test_selector_methods.c \
 	tests/graph/test_selector_yaml.c \
 	tests/graph/test_set.c \
 	tests/graph/test_state.c \
