@@ -105,6 +105,17 @@ rm -r proj/target
 count foreign-files 1 --project-dir proj -s returns
 quiet
 
+# ---- a default selector ----
+
+printf 'selectors:\n  - name: it\n    default: true\n    definition: {intersection: ["tag:staging", "resource_type:model"]}\n' \
+	>default.yml
+d="--manifest $manifests/before/manifest.json --selectors-file default.yml --indirect-selection empty"
+count default 6 $d
+count default-and-select 1 $d -s orders --resource-type model
+count default-and-exclude 3 $d --exclude tag:marts tag:staging resource_type:test resource_type:seed \
+	resource_type:source path:models/semantic path:models/intermediate
+count default-and-type 0 $d --resource-type seed
+
 # ---- what refusals say ----
 
 m="--manifest $manifests/before/manifest.json"

@@ -24,6 +24,7 @@ static const char manifest[] =
     " \"project_name\": \"p\"}, \"nodes\": {"
     MODEL("outside", "\"..\", \"..\", \"src\", \"outside\"", "../../src/outside.sql", PLAIN) ", "
     MODEL("dots.in.name", "\"dots.in.name\"", "models/dots.in.name.sql", PLAIN) ", "
+    MODEL("leaf.one", "\"far\", \"leaf.one\"", "models/far/leaf.one.sql", PLAIN) ", "
     MODEL("messy", "\"x\", \"messy\"", "models//x/./messy.sql", PLAIN) ", "
     MODEL("hidden", "\"hidden\"", "models/.hidden", PLAIN) ", "
     MODEL("ending", "\"ending\"", "models/ending.", PLAIN) ", "
@@ -166,9 +167,12 @@ test_names_with_dots(void **state)
 		{ "dots.in.name.*", "" },
 		{ "*.*.*.*.*.*", "outside" },       /* no more parts than the node has: ".." is three */
 		{ "d*.n*", "dots.in.name" },
-		{ "i*", "" },                       /* a pattern without dots: the last item alone */
+		{ "l*", "leaf.one" },               /* a pattern without dots: the last item, too */
 		{ "", "outside" },                  /* a folder named ".." begins with an empty part */
+		{ "l*.one", "" },                   /* with dots: only from the left */
+		{ "i*", "" },
 		{ "o[d]d", "odd" },
+		{ "od[!.]", "" },                   /* two parts, as the dot counts before the bracket */
 		{ "odd]", "" },
 	};
 
@@ -285,7 +289,7 @@ test_config_knows_types(void **state)
 	/* a first key that is missing is None, a deeper one is nothing */
 	assert_string_equal(with_value("config.meta.null", null), "odd");
 	assert_string_equal(with_value("config.meta.nothing", null), "");
-	assert_string_equal(with_value("config.custom", null), "dots.in.name ending hidden messy mixed.v2 "
+	assert_string_equal(with_value("config.custom", null), "dots.in.name ending hidden leaf.one messy mixed.v2 "
 	    "num.v1 num.v10 num.v2 outside point.v1.5 text.vB10 text.va text.vb zero.v0 hook reads_disabled");
 }
 
