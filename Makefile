@@ -94,6 +94,7 @@ EXECUTOR = \
 	executor/runner_dry.c \
 	executor/runner_worker.c \
 	executor/schedule.c \
+	executor/schedule_stop.c \
 	executor/task.c \
 	executor/weights.c \
 	executor/worker_message.c \

@@ -4,7 +4,7 @@
  *
  * The real scheduler decides; the pool is simulated (tests/executor/sim_pool.c), so hours take
  * milliseconds and the figures are the same on every machine. Seeds are fixed. Orders: `path` is
- * heddle's, `fifo` starts what was ready first, `dbt` what is nearest to the root (dbt's GraphQueue).
+ * heddle's, `fifo` starts what was ready first, `dbt` what is nearest to the root (its GraphQueue).
  * Exit 1 when a figure of docs/design.md (Figures) is missed.
  *
  *   layered  layers three times as wide as the threads, log-normal times, one to three parents
@@ -41,7 +41,7 @@ below(size_t n)
 	return (size_t)(unit() * (double)n);
 }
 
-/* Log-normal: median seconds, and a spread as real projects have (the longest 1 % take 10 times). */
+/* Log-normal around a median; the longest 1 % take ten times as long. */
 static double
 around(double median)
 {
@@ -255,8 +255,8 @@ demand(bool good, const char *what, double figure)
 static void
 row(const char *name, unsigned nthreads, const struct figures *f)
 {
-	printf("%-10s %7u %8.3f %8.3f %8.3f %8.3f %8.3f\n", name, nthreads, f->ratio[BY_PATH], f->off,
-	    f->ratio[BY_FIFO], f->ratio[BY_DBT], f->planned);
+	printf("%-10s %7u %8.3f %8.3f %8.3f %8.3f %8.3f\n", name, nthreads, f->ratio[BY_PATH],
+	    f->off, f->ratio[BY_FIFO], f->ratio[BY_DBT], f->planned);
 	demand(f->ratio[BY_PATH] <= 1.05 * f->ratio[BY_FIFO], "path against fifo",
 	    f->ratio[BY_PATH] / f->ratio[BY_FIFO]);
 }
@@ -279,7 +279,8 @@ fixed_families(void)
 		row("chain", threads[i], &f);
 		demand(f.ratio[BY_PATH] <= 1.02, "chain", f.ratio[BY_PATH]);
 		demand(f.off <= 1.05, "chain, weights 30 % off", f.off);
-		demand(f.ratio[BY_FIFO] > 1.2, "chain in fifo order shows no difference", f.ratio[BY_FIFO]);
+		demand(f.ratio[BY_FIFO] > 1.2, "chain in fifo order, too good to tell",
+		    f.ratio[BY_FIFO]);
 		seed = 3;
 		f = measure_family(project, threads[i]);
 		row("project", threads[i], &f);
@@ -305,8 +306,8 @@ many_random_graphs(void)
 		if (f.off / f.ratio[BY_FIFO] > worst_off)
 			worst_off = f.off / f.ratio[BY_FIFO];
 	}
-	printf("random: %zu graphs, path / fifo: mean %.3f, worst %.3f, worst with weights 30 %% off %.3f\n",
-	    n, gain, worst, worst_off);
+	printf("random: %zu graphs, path / fifo: mean %.3f, worst %.3f, worst with weights 30 %% "
+	    "off %.3f\n", n, gain, worst, worst_off);
 	demand(worst <= 1.05, "a random graph, path against fifo", worst);
 	demand(worst_off <= 1.05, "a random graph, path against fifo, weights 30 % off", worst_off);
 }
@@ -351,8 +352,8 @@ main(int argc, char **argv)
 	int rc = 0;
 
 	printf("wall time / max(critical path, work / threads)\n");
-	printf("%-10s %7s %8s %8s %8s %8s %8s\n", "family", "threads", "path", "30%off", "fifo", "dbt",
-	    "planned");
+	printf("%-10s %7s %8s %8s %8s %8s %8s\n", "family", "threads", "path", "30%off", "fifo",
+	    "dbt", "planned");
 	fixed_families();
 	many_random_graphs();
 	if (argc > 1)

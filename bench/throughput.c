@@ -25,8 +25,8 @@
 
 static const char entry[] =
     "{\"status\": \"success\", \"timing\": [{\"name\": \"compile\", \"started_at\": "
-    "\"2026-01-31T09:30:00.123456Z\", \"completed_at\": \"2026-01-31T09:30:00.133456Z\"}, {\"name\": "
-    "\"execute\", \"started_at\": \"2026-01-31T09:30:00.133456Z\", \"completed_at\": "
+    "\"2026-01-31T09:30:00.123456Z\", \"completed_at\": \"2026-01-31T09:30:00.133456Z\"}, "
+    "{\"name\": \"execute\", \"started_at\": \"2026-01-31T09:30:00.133456Z\", \"completed_at\": "
     "\"2026-01-31T09:30:00.233456Z\"}], \"thread_id\": \"Thread-1\", \"execution_time\": 0.11, "
     "\"adapter_response\": {\"_message\": \"OK\"}, \"message\": \"OK\", \"failures\": null, "
     "\"unique_id\": \"model.p.m1\", \"compiled\": true, \"compiled_code\": \"select 1\", "

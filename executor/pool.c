@@ -305,7 +305,8 @@ append(char **at, const char *text)
 static struct job *
 copy_job(const struct job *job)
 {
-	size_t n = strlen(job->id) + strlen(job->name) + strlen(job->verb) + strlen(job->select) + 4;
+	size_t n = strlen(job->id) + strlen(job->name) + strlen(job->verb) +
+		strlen(job->select) + 4;
 	struct job *copy = xmalloc(sizeof(*copy) + n);
 	char *at = (char *)(copy + 1);
 
@@ -369,11 +370,11 @@ take_delivered(struct pool *p)
 static void
 sleep_in_loop(struct pool *p, int64_t until_ms)
 {
-	int64_t now = clock_mono_ms();
+	int64_t left = until_ms - clock_mono_ms();
 
 	if (until_ms != INT64_MAX) {
 		uv_update_time(&p->loop);
-		uv_timer_start(&p->timer, on_timer, until_ms > now ? (uint64_t)(until_ms - now) : 0, 0);
+		uv_timer_start(&p->timer, on_timer, left > 0 ? (uint64_t)left : 0, 0);
 	}
 	uv_run(&p->loop, UV_RUN_ONCE);
 	uv_timer_stop(&p->timer);

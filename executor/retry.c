@@ -118,7 +118,8 @@ retry_node_appends(const struct node *n, const char *adapter)
 	bool appends;
 	cJSON *config;
 
-	if (n->kind != KIND_MODEL || !n->materialized || strcmp(n->materialized, "incremental") != 0)
+	if (n->kind != KIND_MODEL || !n->materialized ||
+	    strcmp(n->materialized, "incremental") != 0)
 		return false;
 	text = node_json(n, NODE_CONFIG);
 	if (!text || !(config = cJSON_Parse(text)))

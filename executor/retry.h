@@ -11,7 +11,7 @@
 struct retry_verdict {
 	int64_t delay_ms;       /* -1 = give up */
 	bool outcome_unknown;   /* given up because the commit may have happened */
-	const char *why;        /* static text: "transient error", "a syntax error does not go away" */
+	const char *why;        /* static text: "connection lost", "no tries left" */
 };
 
 /*

@@ -1,74 +1,18 @@
-#include "executor/schedule.h"
-
+/* When tasks start, and what their results mean. schedule_stop.c has the clock and the signals. */
 #include <assert.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "executor/pool.h"
 #include "executor/retry.h"
-#include "util/buf.h"
-#include "util/heap.h"
-#include "util/signals.h"
+#include "executor/schedule_impl.h"
 #include "util/xalloc.h"
 
-#define NEVER INT64_MAX
-#define ASK_AGAIN_MS 1000     /* a cancel is repeated so often */
-#define GIVE_UP_AFTER 4       /* times grace_ms; a signal does not wait so long */
 #define ALONE_AFTER 2         /* a node lost so often runs alone */
-
-enum stop {
-	GOING,
-	FINISHING,            /* start nothing more */
-	CANCELLING,           /* and end what runs */
-};
-
-/* What runs on a pool thread. */
-struct attempt {
-	size_t task;
-	bool busy;
-	int64_t due_ms;       /* when to cancel it, or to ask again */
-	int64_t asked_ms;     /* first cancel, or 0 */
-	char *asked_why;      /* owned */
-	enum error_class asked_class;
-};
-
-struct slots {
-	const char *pool;
-	unsigned slots, used;
-	struct heap parked;   /* ready tasks that wait for a slot */
-};
-
-struct schedule {
-	const struct plan *plan;
-	struct schedule_options o;
-	struct run_task *tasks;
-	size_t nended, nrunning;
-	struct ready ready;
-	struct heap alone;    /* ready tasks that start only when nothing runs */
-	bool alone_runs;
-	struct heap backoff;  /* by due_ms */
-	struct slots *slots;
-	struct attempt *attempts;     /* by thread */
-	unsigned *idle, nidle;        /* free threads; the last freed is taken first */
-	unsigned nthreads_left;       /* not given up */
-	struct pool *pool;
-	uint64_t random;
-
-	enum stop stop;
-	char *stop_why;       /* owned */
-	int64_t force_ms;     /* what still runs then is given up */
-	int64_t tick_ms;      /* next EVENT_TICK */
-	int signo;
-	bool late;
-	bool broken;          /* an observer or the machinery failed; see err */
-	struct err err;
-};
 
 /* ---- telling ---- */
 
-static void
-tell(struct schedule *s, struct run_event *ev)
+void
+schedule_tell(struct schedule *s, struct run_event *ev)
 {
 	ev->at_ms = pool_wall_ms(s->pool);
 	for (size_t i = 0; i < s->o.nobservers; i++) {
@@ -77,29 +21,22 @@ tell(struct schedule *s, struct run_event *ev)
 
 		if (o->event(o->self, ev, &err) < 0 && !s->broken) {
 			s->broken = true;
-			s->err = err;
-			continue;
+			err_set(&s->err, "%s", err.msg ? err.msg : "an observer failed");
 		}
 		err_release(&err);
 	}
 }
 
-static void
-tell_line(struct schedule *s, const struct run_task *t, const char *level, const char *text)
+void
+schedule_tell_line(struct schedule *s, const struct run_task *t, const char *level,
+    const char *text)
 {
 	struct run_event ev = { .kind = EVENT_LOG, .task = t, .level = level, .text = text };
 
-	tell(s, &ev);
+	schedule_tell(s, &ev);
 }
 
-/*
- * The one place where a task changes state. The reason is a sentence; it stays with the task when
- * the step ends something. result: of the attempt that ended by this step, or NULL.
- */
-static void task_move(struct schedule *s, struct run_task *t, enum task_state to,
-    const struct result *result, const char *fmt, ...) BUF_PRINTF(5, 6);
-
-static void
+void
 task_move(struct schedule *s, struct run_task *t, enum task_state to, const struct result *result,
     const char *fmt, ...)
 {
@@ -120,7 +57,7 @@ task_move(struct schedule *s, struct run_task *t, enum task_state to, const stru
 		ready_ended(&s->ready, t->task->index);
 	}
 	ev.text = t->why;
-	tell(s, &ev);
+	schedule_tell(s, &ev);
 }
 
 /* ---- what becomes ready ---- */
@@ -134,8 +71,8 @@ slots_of(struct schedule *s, const struct run_task *t)
 	return NULL;
 }
 
-static void
-make_ready(struct schedule *s, struct run_task *t, const char *why)
+void
+schedule_make_ready(struct schedule *s, struct run_task *t, const char *why)
 {
 	task_move(s, t, TASK_READY, NULL, "%s", why);
 	if (t->lost >= ALONE_AFTER)
@@ -144,8 +81,8 @@ make_ready(struct schedule *s, struct run_task *t, const char *why)
 		ready_add(&s->ready, t->task->index);
 }
 
-static void
-skip(struct schedule *s, struct run_task *t, size_t cause, const char *why)
+void
+schedule_skip(struct schedule *s, struct run_task *t, size_t cause, const char *why)
 {
 	t->status = RESULT_SKIPPED;
 	t->cause = cause;
@@ -159,7 +96,8 @@ skip_what_follows(struct schedule *s, const struct run_task *root)
 	struct buf why = BUF_INIT;
 	size_t *stack = NULL, n = 0, cap = 0, at = root->task->index;
 
-	buf_addf(&why, "'%s' ended with %s", root->task->node->id, result_status_name(root->status));
+	buf_addf(&why, "'%s' ended with %s", root->task->node->id,
+	    result_status_name(root->status));
 	for (;;) {
 		const struct task *t = &s->plan->tasks[at];
 
@@ -168,7 +106,7 @@ skip_what_follows(struct schedule *s, const struct run_task *root)
 
 			if (child->state != TASK_WAITING)
 				continue;
-			skip(s, child, root->task->index, why.data);
+			schedule_skip(s, child, root->task->index, why.data);
 			stack = xgrow(stack, n, &cap, sizeof(*stack));
 			stack[n++] = t->children[i];
 		}
@@ -192,97 +130,8 @@ release_children(struct schedule *s, const struct run_task *t)
 		struct run_task *child = &s->tasks[t->task->children[i]];
 
 		if (--child->waiting_for == 0 && child->state == TASK_WAITING)
-			make_ready(s, child, "all before it has ended");
+			schedule_make_ready(s, child, "all before it has ended");
 	}
-}
-
-/* ---- cancelling and stopping ---- */
-
-static void
-cancel_attempt(struct schedule *s, unsigned thread, enum error_class class, const char *why)
-{
-	struct attempt *a = &s->attempts[thread];
-
-	if (!a->asked_ms) {
-		struct buf line = BUF_INIT;
-
-		a->asked_ms = pool_now_ms(s->pool);
-		a->asked_class = class;
-		a->asked_why = xstrdup(why);
-		buf_addf(&line, "cancelling '%s': %s", s->plan->tasks[a->task].node->id, why);
-		tell_line(s, &s->tasks[a->task], "warn", line.data);
-		buf_release(&line);
-	}
-	a->due_ms = pool_now_ms(s->pool) + ASK_AGAIN_MS;
-	pool_cancel(s->pool, thread);
-}
-
-static void
-cancel_all(struct schedule *s, const char *why)
-{
-	for (unsigned i = 0; i < s->o.nthreads; i++)
-		if (s->attempts[i].busy)
-			cancel_attempt(s, i, CLASS_CANCELLED, why);
-}
-
-/* Nothing starts any more; what waits for another try ends with its last result. */
-static void
-stop(struct schedule *s, enum stop how, const char *why)
-{
-	if (how <= s->stop)
-		return;
-	s->stop = how;
-	free(s->stop_why);
-	s->stop_why = xstrdup(why);
-	for (size_t i = 0; i < s->plan->ntasks; i++) {
-		struct run_task *t = &s->tasks[i];
-
-		if (t->state != TASK_WAITING && t->state != TASK_READY && t->state != TASK_BACKOFF)
-			continue;
-		if (t->attempts > 0)
-			task_move(s, t, TASK_DONE, NULL, "not tried again: %s", why);
-		else
-			skip(s, t, SIZE_MAX, why);
-	}
-	if (how == CANCELLING)
-		cancel_all(s, why);
-}
-
-static void
-stop_by_signal(struct schedule *s, int signo)
-{
-	static const struct { int signo; const char *name; } names[] = {
-		{ SIGINT, "SIGINT" }, { SIGTERM, "SIGTERM" }, { SIGHUP, "SIGHUP" },
-	};
-	bool gentle = signo == SIGINT && s->o.interactive && s->signo == 0;
-	const char *name = "a signal";
-	struct buf why = BUF_INIT, line = BUF_INIT;
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (names[i].signo == signo)
-			name = names[i].name;
-	s->signo = signo;
-	buf_addf(&why, "stopped by %s", name);
-	if (gentle)
-		buf_addf(&line, "%s: nothing new starts; waiting for %zu running (again to cancel)", name,
-		    s->nrunning);
-	else
-		buf_addf(&line, "%s: cancelling %zu running", name, s->nrunning);
-	tell_line(s, NULL, "warn", line.data);
-	stop(s, gentle ? FINISHING : CANCELLING, why.data);
-	if (!gentle && s->force_ms == NEVER)
-		s->force_ms = pool_now_ms(s->pool) + s->o.grace_ms;
-	buf_release(&why);
-	buf_release(&line);
-}
-
-static void
-take_signals(struct schedule *s)
-{
-	int signo;
-
-	while ((signo = signals_next()) != 0)
-		stop_by_signal(s, signo);
 }
 
 /* ---- the end of an attempt ---- */
@@ -312,11 +161,12 @@ prefix_message(struct result *r, const char *prefix)
 	r->entry = NULL;
 }
 
-/* An attempt that we cancelled and that failed, failed for our reason. */
+/* An attempt that we cancelled and that failed, failed for our reason. A test's verdict stands. */
 static void
 explain_cancelled(const struct attempt *a, struct result *r)
 {
-	if (!a->asked_ms || result_status_good(r->status) || r->status == RESULT_PARTIAL)
+	if (!a->asked_ms || (r->status != RESULT_ERROR && r->status != RESULT_RUNTIME_ERROR &&
+	    r->status != RESULT_SKIPPED))
 		return;
 	r->status = RESULT_ERROR;
 	r->class = a->asked_class;
@@ -343,12 +193,8 @@ free_thread(struct schedule *s, unsigned thread)
 
 /* What the result says about the task. */
 static void
-note_result(struct schedule *s, struct run_task *t, struct result *r, const struct pool_event *ev)
+note_result(struct schedule *s, struct run_task *t, struct result *r)
 {
-	if (r->started_ms == 0)
-		r->started_ms = ev->started_ms;
-	if (r->took_ms < 0)
-		r->took_ms = ev->took_ms;
 	t->started_ms = r->started_ms;
 	t->ended_ms = pool_wall_ms(s->pool);
 	t->busy_ms += r->took_ms;
@@ -392,7 +238,7 @@ task_ended(struct schedule *s, struct run_task *t, const struct result *r, const
 
 		buf_addf(&b, "fail-fast: '%s' ended with %s", t->task->node->id,
 		    result_status_name(t->status));
-		stop(s, CANCELLING, b.data);
+		schedule_stop(s, CANCELLING, b.data);
 		buf_release(&b);
 	}
 }
@@ -403,28 +249,32 @@ wait_for_next_try(struct schedule *s, struct run_task *t, const struct result *r
 {
 	t->due_ms = pool_now_ms(s->pool) + v->delay_ms;
 	if (r->blameless)
-		task_move(s, t, TASK_BACKOFF, r, "%s through no fault of its own; again at once", v->why);
+		task_move(s, t, TASK_BACKOFF, r, "%s through no fault of its own; again at once",
+		    v->why);
 	else
-		task_move(s, t, TASK_BACKOFF, r, "try %u of %u failed: %s; again in %.3g s", t->faults,
-		    t->task->policy.max_attempts, v->why, (double)v->delay_ms / 1000);
+		task_move(s, t, TASK_BACKOFF, r, "try %u of %u failed: %s; again in %.3g s",
+		    t->faults, t->task->policy.max_attempts, v->why, (double)v->delay_ms / 1000);
 	heap_push(&s->backoff, t->task->index);
 }
 
 static void
-attempt_failed(struct schedule *s, struct run_task *t, struct result *r)
+attempt_failed(struct schedule *s, struct run_task *t, struct result *r, const char *final)
 {
 	bool appends = retry_node_appends(t->task->node, s->plan->graph->adapter_type);
-	struct retry_verdict v = retry_decide(&t->task->policy, t->faults, appends, r, random_unit(s));
+	struct retry_verdict v = retry_decide(&t->task->policy, t->faults, appends, r,
+	    random_unit(s));
 	struct buf why = BUF_INIT;
 
-	if (v.outcome_unknown)
+	if (v.outcome_unknown && !final)
 		prefix_message(r, "outcome unknown");
 	hand_over_texts(t, r);
-	if (v.delay_ms >= 0 && s->stop == GOING) {
+	if (v.delay_ms >= 0 && s->stop == GOING && !final) {
 		wait_for_next_try(s, t, r, &v);
 		return;
 	}
-	if (v.delay_ms >= 0)
+	if (final)
+		buf_adds(&why, final);
+	else if (v.delay_ms >= 0)
 		buf_addf(&why, "not tried again: %s", s->stop_why);
 	else if (t->attempts > 1 && !v.outcome_unknown)
 		buf_addf(&why, "%s after %u tries", v.why, t->attempts);
@@ -434,52 +284,22 @@ attempt_failed(struct schedule *s, struct run_task *t, struct result *r)
 	buf_release(&why);
 }
 
-static void
-attempt_ended(struct schedule *s, struct pool_event *ev)
+void
+schedule_attempt_ended(struct schedule *s, unsigned thread, struct result *r, const char *final)
 {
-	struct attempt *a = &s->attempts[ev->thread];
+	struct attempt *a = &s->attempts[thread];
 	struct run_task *t = &s->tasks[a->task];
-	struct result *r = &ev->result;
 
 	explain_cancelled(a, r);
-	note_result(s, t, r, ev);
-	free_thread(s, ev->thread);
-	s->idle[s->nidle++] = ev->thread;
+	note_result(s, t, r);
+	free_thread(s, thread);
 	if (result_status_good(r->status) || r->status == RESULT_SKIPPED) {
 		hand_over_texts(t, r);
 		task_ended(s, t, r, result_status_name(r->status));
 	} else {
-		attempt_failed(s, t, r);
+		attempt_failed(s, t, r, final);
 	}
 	r->message = r->entry = NULL;    /* the task's now */
-}
-
-/* The thread does not come back: its attempt ends here, and nothing may run the node again. */
-static void
-give_up(struct schedule *s, unsigned thread)
-{
-	struct attempt *a = &s->attempts[thread];
-	struct run_task *t = &s->tasks[a->task];
-	struct buf b = BUF_INIT;
-
-	buf_addf(&b, "%s; it did not answer within %.3g s: outcome unknown", a->asked_why,
-	    (double)(pool_now_ms(s->pool) - a->asked_ms) / 1000);
-	t->ended_ms = pool_wall_ms(s->pool);
-	t->busy_ms += t->ended_ms - t->started_ms;
-	t->status = RESULT_ERROR;
-	t->class = a->asked_class;
-	t->faults++;
-	free(t->message);
-	free(t->entry);
-	t->message = xstrdup(b.data);
-	t->entry = NULL;
-	pool_abandon(s->pool, thread);
-	free_thread(s, thread);
-	s->nthreads_left--;
-	task_ended(s, t, NULL, b.data);
-	buf_release(&b);
-	if (s->nthreads_left == 0)
-		stop(s, FINISHING, "no thread is left: each has a node that does not answer");
 }
 
 /* ---- starting ---- */
@@ -516,16 +336,17 @@ dispatch(struct schedule *s, struct run_task *t)
 	struct attempt *a = &s->attempts[t->thread];
 	struct buf select = BUF_INIT;
 	struct job job = {
-		.task = t->task->index, .thread = t->thread, .attempt = t->attempts, .kind = n->kind,
-		.id = n->id, .name = n->name, .verb = verb ? verb : "build",
+		.task = t->task->index, .thread = t->thread, .attempt = t->attempts,
+		.kind = n->kind, .id = n->id, .name = n->name, .verb = verb ? verb : "build",
 		.timeout_ms = t->task->policy.timeout_ms,
 	};
 
 	plan_add_selector(&select, n);
 	job.select = buf_str(&select);
-	*a = (struct attempt){ .task = t->task->index, .busy = true, .due_ms = NEVER };
+	*a = (struct attempt){ .task = t->task->index, .busy = true, .due_ms = NEVER,
+		.began_ms = pool_now_ms(s->pool) };
 	if (job.timeout_ms > 0)
-		a->due_ms = pool_now_ms(s->pool) + job.timeout_ms;
+		a->due_ms = a->began_ms + job.timeout_ms;
 	pool_submit(s->pool, &job);
 	buf_release(&select);
 }
@@ -546,7 +367,7 @@ start(struct schedule *s, struct run_task *t)
 		if (t->attempts > 0)
 			task_move(s, t, TASK_DONE, NULL, "not tried again: %s", s->err.msg);
 		else
-			skip(s, t, SIZE_MAX, s->err.msg);
+			schedule_skip(s, t, SIZE_MAX, s->err.msg);
 		return;
 	}
 	s->nidle--;
@@ -557,9 +378,9 @@ start(struct schedule *s, struct run_task *t)
 }
 
 static bool
-time_is_up(const struct schedule *s)
+schedule_finished(const struct schedule *s)
 {
-	return s->o.stop_at_ms > 0 && pool_wall_ms(s->pool) >= s->o.stop_at_ms;
+	return s->nended == s->plan->ntasks;
 }
 
 static void
@@ -567,18 +388,25 @@ start_ready_tasks(struct schedule *s)
 {
 	size_t i;
 
-	if (s->broken)
-		stop(s, FINISHING, s->err.msg);
-	if (s->stop == GOING && time_is_up(s) && s->nended + s->nrunning < s->plan->ntasks) {
+	if (s->stop == GOING && schedule_time_is_up(s) &&
+	    s->nended + s->nrunning < s->plan->ntasks) {
 		s->late = true;
-		tell_line(s, NULL, "warn", "the time is up: nothing new starts");
-		stop(s, FINISHING, "not started before the time was up");
+		schedule_tell_line(s, NULL, "warn", "the time is up: nothing new starts");
+		schedule_stop(s, FINISHING, "not started before the time was up");
 	}
 	while (s->stop == GOING && !s->broken && s->nidle > 0 && (i = next_task(s)) != READY_NONE)
 		start(s, &s->tasks[i]);
+	if (s->stop == GOING && !s->broken && s->nrunning == 0 && s->backoff.n == 0 &&
+	    !schedule_finished(s)) {
+		/* A mistake of ours: better an error than a run that waits for ever. */
+		s->broken = true;
+		err_set(&s->err, "internal error: tasks wait for nothing");
+	}
+	if (s->broken)
+		schedule_stop(s, FINISHING, s->err.msg);
 }
 
-/* ---- the clock ---- */
+/* ---- the run ---- */
 
 static bool
 due_earlier(const void *self, size_t a, size_t b)
@@ -596,72 +424,6 @@ first_by_index(const void *self, size_t a, size_t b)
 	(void)self;
 	return a < b;
 }
-
-static int64_t
-earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
-static int64_t
-next_wakeup(const struct schedule *s)
-{
-	int64_t at = earlier(s->force_ms, s->tick_ms), now = pool_now_ms(s->pool);
-
-	if (s->stop == GOING && s->backoff.n > 0)
-		at = earlier(at, s->tasks[heap_top(&s->backoff)].due_ms);
-	if (s->stop == GOING && s->o.stop_at_ms > 0) {
-		int64_t left = s->o.stop_at_ms - pool_wall_ms(s->pool);
-
-		/* Wall clocks jump: look again every minute. Past it, what ends brings us back. */
-		if (left > 0)
-			at = earlier(at, now + earlier(left, 60000));
-	}
-	for (unsigned i = 0; i < s->o.nthreads; i++)
-		at = earlier(at, s->attempts[i].due_ms);
-	return at;
-}
-
-static void
-watch_attempt(struct schedule *s, unsigned thread, int64_t now)
-{
-	struct attempt *a = &s->attempts[thread];
-	const struct task *t = &s->plan->tasks[a->task];
-	struct buf why = BUF_INIT;
-
-	if (!a->busy || a->due_ms > now)
-		return;
-	if (a->asked_ms && now - a->asked_ms >= s->o.grace_ms * GIVE_UP_AFTER) {
-		give_up(s, thread);
-		return;
-	}
-	buf_addf(&why, "timed out after %.3g s", (double)t->policy.timeout_ms / 1000);
-	cancel_attempt(s, thread, CLASS_TIMEOUT, why.data);
-	buf_release(&why);
-}
-
-static void
-watch_clock(struct schedule *s)
-{
-	int64_t now = pool_now_ms(s->pool);
-
-	for (unsigned i = 0; i < s->o.nthreads; i++) {
-		watch_attempt(s, i, now);
-		if (now >= s->force_ms && s->attempts[i].busy)
-			give_up(s, i);
-	}
-	while (s->stop == GOING && s->backoff.n > 0 &&
-	       s->tasks[heap_top(&s->backoff)].due_ms <= now)
-		make_ready(s, &s->tasks[heap_pop(&s->backoff)], "its delay is over");
-	if (now >= s->tick_ms) {
-		struct run_event ev = { .kind = EVENT_TICK };
-
-		s->tick_ms = now + s->o.tick_ms;
-		tell(s, &ev);
-	}
-}
-
-/* ---- the run ---- */
 
 static void
 take_known_results(struct schedule *s)
@@ -684,16 +446,10 @@ open_the_gates(struct schedule *s)
 {
 	for (size_t i = 0; i < s->plan->ntasks; i++)
 		if (s->tasks[i].state == TASK_WAITING && s->tasks[i].waiting_for == 0)
-			make_ready(s, &s->tasks[i], "nothing is before it");
+			schedule_make_ready(s, &s->tasks[i], "nothing is before it");
 	for (size_t i = 0; i < s->plan->ntasks; i++)
 		if (s->tasks[i].state == TASK_DONE)
 			release_children(s, &s->tasks[i]);
-}
-
-static bool
-schedule_finished(const struct schedule *s)
-{
-	return s->nended == s->plan->ntasks;
 }
 
 static void
@@ -702,7 +458,20 @@ tell_log(struct schedule *s, const struct pool_event *ev)
 	const struct node *n = ev->id ? graph_find(s->plan->graph, ev->id) : NULL;
 	const struct task *t = n ? plan_find(s->plan, n) : NULL;
 
-	tell_line(s, t ? &s->tasks[t->index] : NULL, ev->level, ev->text);
+	schedule_tell_line(s, t ? &s->tasks[t->index] : NULL, ev->level, ev->text);
+}
+
+static void
+take_result(struct schedule *s, struct pool_event *ev)
+{
+	struct result *r = &ev->result;
+
+	if (r->started_ms == 0)
+		r->started_ms = ev->started_ms;
+	if (r->took_ms < 0)
+		r->took_ms = ev->took_ms;
+	s->idle[s->nidle++] = ev->thread;
+	schedule_attempt_ended(s, ev->thread, r, NULL);
 }
 
 static void
@@ -737,28 +506,28 @@ schedule_run(struct schedule *s, struct schedule_summary *out, struct err *err)
 		start_ready_tasks(s);
 		if (schedule_finished(s))
 			break;
-		pool_wait(s->pool, next_wakeup(s), &ev);
+		pool_wait(s->pool, schedule_next_wakeup(s), &ev);
 		switch (ev.kind) {
 		case POOL_ENDED:
-			attempt_ended(s, &ev);
+			take_result(s, &ev);
 			break;
 		case POOL_LOG:
 			tell_log(s, &ev);
 			break;
 		case POOL_SIGNAL:
-			take_signals(s);
+			schedule_take_signals(s);
 			break;
 		case POOL_TIME:
 			break;
 		}
 		pool_event_release(&ev);
-		watch_clock(s);
+		schedule_watch_clock(s);
 	}
 	summarize(s, out);
 	out->wall_ms = pool_now_ms(s->pool) - began_ms;
 	if (!s->broken)
 		return 0;
-	return err_set(err, "%s", s->err.msg ? s->err.msg : "an observer failed");
+	return err_set(err, "%s", s->err.msg);
 }
 
 struct schedule *

@@ -64,21 +64,21 @@ struct schedule_options {
 	unsigned nthreads;              /* >= 1 */
 	bool fail_fast;                 /* after a final failure: start nothing, cancel what runs */
 	enum schedule_order order;
-	/* How long a cancelled attempt may take to end; 0 = SCHEDULE_GRACE_MS. After a signal the run
-	 * is over then whatever still runs; else an attempt that has not answered after four times as
-	 * long is given up, with its thread. The runner's own means should be quicker. */
+	/* How long a cancelled attempt may take to end; 0 = SCHEDULE_GRACE_MS. After a signal the
+	 * run is over then whatever still runs; else an attempt that has not answered after four
+	 * times as long is given up, with its thread. The runner's own means should be quicker. */
 	int64_t grace_ms;
 	int64_t stop_at_ms;             /* wall clock; nothing starts past it; 0 = never */
 	int64_t tick_ms;                /* 0 = no EVENT_TICK */
 	uint64_t seed;                  /* of the jitter */
 	int signal_fd;                  /* signals_fd() or -1 */
-	bool interactive;               /* the first SIGINT lets running tasks end; else it cancels */
+	bool interactive;               /* the first SIGINT lets running tasks end */
 	const struct schedule_slots *slots;
 	size_t nslots;
 	const struct observer *observers;
 	size_t nobservers;
-	/* Tasks that need not run (resume). By task index, or NULL. They are told as WAITING -> DONE
-	 * without an attempt. */
+	/* Tasks that need not run (resume). By task index, or NULL. They are told as
+	 * WAITING -> DONE without an attempt. */
 	const struct schedule_known *known;
 };
 

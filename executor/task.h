@@ -46,9 +46,9 @@ struct run_task {
 	int64_t busy_ms;                /* all attempts together */
 	enum result_status status;      /* DONE, SKIPPED */
 	enum error_class class;
-	char *why;                      /* the sentence for the last decision; owned by the schedule */
+	char *why;                      /* the sentence for the last decision; owned */
 	char *message;                  /* of the last attempt, or NULL; owned */
-	char *entry;                    /* run_results.json entry of the last attempt, or NULL; owned */
+	char *entry;                    /* its entry for run_results.json, or NULL; owned */
 };
 
 #endif

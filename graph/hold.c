@@ -143,9 +143,12 @@ furthest_child(const struct walk *w, uint32_t v, size_t last)
 {
 	const struct node *n = &w->g->nodes[v];
 
-	for (size_t i = 0; i < n->nchildren; i++)
-		if (!is_idle_leaf(&w->g->nodes[n->children[i]]) && w->position[n->children[i]] > last)
-			last = w->position[n->children[i]];
+	for (size_t i = 0; i < n->nchildren; i++) {
+		uint32_t c = n->children[i];
+
+		if (!is_idle_leaf(&w->g->nodes[c]) && w->position[c] > last)
+			last = w->position[c];
+	}
 	return last;
 }
 

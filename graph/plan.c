@@ -76,7 +76,7 @@ tested_model(const struct graph *g, const struct node *unit_test)
 	return unit_test->nparents > 0 ? &g->nodes[unit_test->parents[0]] : NULL;
 }
 
-/* dbt's build runs unit tests on the way to their model: one whose model does not run is left out. */
+/* dbt's build runs unit tests on the way to their model; without it, they do not run. */
 static bool
 becomes_task(const struct graph *g, const struct set *selected, enum plan_command c,
     const struct node *n)
@@ -126,10 +126,10 @@ wire_unit_tests(struct wiring *w)
 {
 	for (size_t i = 0; i < w->g->nnodes; i++)
 		w->gate[i] = (uint32_t)i;
-	for (size_t i = set_next(&w->chosen, 0); i < w->g->nnodes; i = set_next(&w->chosen, i + 1)) {
+	for (size_t i = 0; i < w->g->nnodes; i++) {
 		const struct node *n = &w->g->nodes[i], *model;
 
-		if (n->kind != KIND_UNIT_TEST)
+		if (!set_has(&w->chosen, i) || n->kind != KIND_UNIT_TEST)
 			continue;
 		model = tested_model(w->g, n);
 		if (w->gate[model->index] == model->index)
@@ -466,7 +466,8 @@ void
 plan_add_selector(struct buf *b, const struct node *n)
 {
 	if (n->kind == KIND_SOURCE) {
-		buf_addf(b, "source:%s.%s.%s", n->package, n->source_name ? n->source_name : "", n->name);
+		buf_addf(b, "source:%s.%s.%s", n->package, n->source_name ? n->source_name : "",
+		    n->name);
 		return;
 	}
 	buf_adds(b, "fqn:");

@@ -43,7 +43,7 @@ struct task_policy {
 	double jitter;            /* 0..1: share of the delay drawn at random, both ways */
 	int64_t timeout_ms;       /* 0 = none */
 	bool retry_any;           /* retry whatever the class of error (`on: any`) */
-	bool rerun_unknown;       /* retry an appending node even when its commit may have happened */
+	bool rerun_unknown;       /* retry an appending node though it may have committed */
 	int priority;             /* higher starts first, before the longest path */
 	const char *pool;         /* NULL = none; borrowed, lives as long as the plan */
 };
@@ -77,7 +77,7 @@ struct plan {
 };
 
 /* selected: nodes of the selection, of any kind; those the command does not run are dropped.
- * NULL with err when the graph has a cycle. The tasks weigh one second each until told otherwise. */
+ * NULL with err when the graph has a cycle. The tasks weigh one second each at first. */
 struct plan *plan_new(const struct graph *g, const struct set *selected, enum plan_command command,
     struct err *err);
 void plan_free(struct plan *p);

@@ -34,7 +34,8 @@ struct ready {
 };
 
 /* Initialises in place: the struct must not move afterwards. */
-void ready_init(struct ready *r, const struct plan *p, enum schedule_order order, unsigned nthreads);
+void ready_init(struct ready *r, const struct plan *p, enum schedule_order order,
+    unsigned nthreads);
 void ready_release(struct ready *r);
 
 void ready_add(struct ready *r, size_t task);

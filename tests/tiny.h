@@ -16,7 +16,7 @@
 #include "graph/graph.h"
 #include "graph/plan.h"
 
-struct graph *tiny_graph(const char *text);   /* graph_free(); a mistake in the text fails the test */
+struct graph *tiny_graph(const char *text);   /* graph_free(); a mistake fails the test */
 
 /* The plan of a command over everything, or over the names given (blank-separated). */
 struct plan *tiny_plan(const struct graph *g, enum plan_command c, const char *names);

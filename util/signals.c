@@ -26,8 +26,15 @@ handle_all(void (*handler)(int))
 	struct sigaction sa = { .sa_handler = handler, .sa_flags = SA_RESTART };
 
 	sigemptyset(&sa.sa_mask);
-	for (size_t i = 0; i < sizeof(watched) / sizeof(watched[0]); i++)
+	for (size_t i = 0; i < sizeof(watched) / sizeof(watched[0]); i++) {
+		struct sigaction was;
+
+		/* nohup: who started us wants us to outlive the terminal. */
+		if (watched[i] == SIGHUP && sigaction(SIGHUP, NULL, &was) == 0 &&
+		    was.sa_handler == SIG_IGN)
+			continue;
 		sigaction(watched[i], &sa, NULL);
+	}
 }
 
 int

@@ -1,7 +1,7 @@
 /* A pool (executor/pool.h) whose clock moves only when the scheduler waits: a run of hours takes
- * milliseconds and comes out the same each time. Linked in place of executor/pool.c. run() is called
- * at once, on the main thread; its result is handed over when result.took_ms has passed. A hook
- * (sim_pool.h) lets a test act at a moment: raise a signal, log a line. */
+ * milliseconds and comes out the same each time. Linked in place of executor/pool.c. run() is
+ * called at once, on the main thread; its result is handed over when result.took_ms has passed. A
+ * hook (sim_pool.h) lets a test act at a moment: raise a signal, log a line. */
 #include "tests/executor/sim_pool.h"
 
 #include <poll.h>

@@ -2,6 +2,7 @@
 
 #include "executor/retry.h"
 #include "tests/tiny.h"
+#include "util/buf.h"
 
 static const struct task_policy usual = {
 	.max_attempts = 3, .delay_ms = 5000, .factor = 2, .max_delay_ms = 300000, .jitter = 0.2,
@@ -126,55 +127,69 @@ delays_grow_to_a_cap_and_jitter(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct task_policy p = { .max_attempts = UINT32_MAX, .delay_ms = cases[i].delay,
-			.factor = cases[i].factor, .max_delay_ms = cases[i].cap, .jitter = cases[i].jitter };
+		struct task_policy p = {
+			.max_attempts = UINT32_MAX, .delay_ms = cases[i].delay,
+			.factor = cases[i].factor, .max_delay_ms = cases[i].cap,
+			.jitter = cases[i].jitter,
+		};
 		struct result r = { .status = RESULT_ERROR, .class = CLASS_TRANSIENT };
-		int64_t got = retry_decide(&p, cases[i].faults, false, &r, cases[i].random).delay_ms;
+		int64_t got = retry_decide(&p, cases[i].faults, false, &r,
+		    cases[i].random).delay_ms;
 
 		if (got != cases[i].expected)
-			fail_msg("case %zu: %lld, not %lld", i, (long long)got, (long long)cases[i].expected);
+			fail_msg("case %zu: %lld, not %lld", i, (long long)got,
+			    (long long)cases[i].expected);
 	}
 }
 
 static void
 which_nodes_append(void **state)
 {
-	static const struct { const char *node, *adapter; bool appends; } cases[] = {
-		{ "model m {}", "postgres", false },
-		{ "ephemeral m {}", "postgres", false },
-		{ "snapshot m {}", "postgres", false },
-		{ "incremental m", "postgres", true },                /* config was not loaded */
-		{ "incremental m {}", "postgres", true },
-		{ "incremental m {\"unique_key\": null}", "duckdb", true },
-		{ "incremental m {\"unique_key\": \"\"}", "duckdb", true },
-		{ "incremental m {\"unique_key\": []}", "duckdb", true },
-		{ "incremental m {\"unique_key\": 7}", "duckdb", true },
-		{ "incremental m {\"unique_key\": \"id\"}", "postgres", false },
-		{ "incremental m {\"unique_key\": [\"id\", \"day\"]}", "snowflake", false },
+	static const struct { const char *kind, *config, *adapter; bool appends; } cases[] = {
+		{ "model", "{}", "postgres", false },
+		{ "ephemeral", "{}", "postgres", false },
+		{ "snapshot", "{}", "postgres", false },
+		{ "incremental", "", "postgres", true },      /* config was not loaded */
+		{ "incremental", "{}", "postgres", true },
+		{ "incremental", "{'unique_key': null}", "duckdb", true },
+		{ "incremental", "{'unique_key': ''}", "duckdb", true },
+		{ "incremental", "{'unique_key': []}", "duckdb", true },
+		{ "incremental", "{'unique_key': 7}", "duckdb", true },
+		{ "incremental", "{'unique_key': 'id'}", "postgres", false },
+		{ "incremental", "{'unique_key': ['id', 'day']}", "snowflake", false },
 		/* dbt's own default strategy is append, whatever the key. */
-		{ "incremental m {\"unique_key\": \"id\"}", "spark", true },
-		{ "incremental m {\"unique_key\": \"id\"}", NULL, true },
-		{ "incremental m {\"unique_key\": \"id\", \"incremental_strategy\": \"merge\"}", "spark", false },
-		{ "incremental m {\"unique_key\": \"id\", \"incremental_strategy\": \"append\"}", "postgres", true },
-		{ "incremental m {\"incremental_strategy\": \"append\"}", "postgres", true },
-		{ "incremental m {\"incremental_strategy\": \"merge\"}", "postgres", true },
-		{ "incremental m {\"incremental_strategy\": \"delete+insert\"}", "postgres", true },
-		{ "incremental m {\"incremental_strategy\": \"delete+insert\", \"unique_key\": \"id\"}", NULL, false },
-		{ "incremental m {\"incremental_strategy\": \"microbatch\"}", "postgres", false },
-		{ "incremental m {\"incremental_strategy\": \"insert_overwrite\"}", "bigquery", false },
-		{ "incremental m {\"incremental_strategy\": \"replace_where\"}", "databricks", false },
-		{ "incremental m {\"incremental_strategy\": 3, \"unique_key\": \"id\"}", "duckdb", false },
-		{ "incremental m {\"incremental_strategy\": \"default\", \"unique_key\": \"id\"}", "duckdb", false },
+		{ "incremental", "{'unique_key': 'id'}", "spark", true },
+		{ "incremental", "{'unique_key': 'id'}", NULL, true },
+		{ "incremental", "{'unique_key': 'id', %: 'default'}", "duckdb", false },
+		{ "incremental", "{'unique_key': 'id', %: 3}", "duckdb", false },
+		{ "incremental", "{'unique_key': 'id', %: 'merge'}", "spark", false },
+		{ "incremental", "{'unique_key': 'id', %: 'append'}", "postgres", true },
+		{ "incremental", "{'unique_key': 'id', %: 'delete+insert'}", NULL, false },
+		{ "incremental", "{%: 'append'}", "postgres", true },
+		{ "incremental", "{%: 'merge'}", "postgres", true },
+		{ "incremental", "{%: 'delete+insert'}", "postgres", true },
+		{ "incremental", "{%: 'microbatch'}", "postgres", false },
+		{ "incremental", "{%: 'insert_overwrite'}", "bigquery", false },
+		{ "incremental", "{%: 'replace_where'}", "databricks", false },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct graph *g = tiny_graph(cases[i].node);
+		struct buf b = BUF_INIT;
+		struct graph *g;
 
+		buf_addf(&b, "%s m ", cases[i].kind);
+		for (const char *c = cases[i].config; *c; c++) {
+			if (*c == '%')
+				buf_adds(&b, "\"incremental_strategy\"");
+			else
+				buf_addc(&b, *c == '\'' ? '"' : *c);
+		}
+		g = tiny_graph(b.data);
 		if (retry_node_appends(&g->nodes[0], cases[i].adapter) != cases[i].appends)
-			fail_msg("%s on %s: should %sappend", cases[i].node,
-			    cases[i].adapter ? cases[i].adapter : "?", cases[i].appends ? "" : "not ");
+			fail_msg("%s should %sappend", b.data, cases[i].appends ? "" : "not ");
 		graph_free(g);
+		buf_release(&b);
 	}
 }
 

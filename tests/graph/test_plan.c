@@ -35,7 +35,8 @@ order_passes_through_unselected_and_ephemeral_nodes(void **state)
 {
 	(void)state;
 	check_edges("model a\nmodel b: a\nmodel c: b\n", PLAN_RUN, "a c", "a>c");
-	check_edges("model a\nephemeral b: a\nephemeral c: b\nmodel d: c a\n", PLAN_RUN, NULL, "a>d");
+	check_edges("model a\nephemeral b: a\nephemeral c: b\nmodel d: c a\n", PLAN_RUN, NULL,
+	    "a>d");
 	check_edges("snapshot a\nmodel b: a\nsnapshot c: b\n", PLAN_SNAPSHOT, NULL, "a>c");
 }
 
@@ -44,7 +45,8 @@ redundant_edges_are_left_out(void **state)
 {
 	(void)state;
 	check_edges("model a\nmodel b: a\nmodel c: a b\n", PLAN_RUN, NULL, "a>b b>c");
-	check_edges("model a\nmodel b: a\nephemeral e: a b\nmodel c: e a\n", PLAN_RUN, NULL, "a>b b>c");
+	check_edges("model a\nmodel b: a\nephemeral e: a b\nmodel c: e a\n", PLAN_RUN, NULL,
+	    "a>b b>c");
 }
 
 static void
@@ -64,8 +66,8 @@ a_test_of_two_models_holds_back_only_what_needs_both(void **state)
 {
 	(void)state;
 	/* b alone does not wait for t; c, which needs a and b, does. */
-	check_edges("model a\nmodel b: a\nmodel x: a\nmodel c: b x\ntest t: a b\n", PLAN_BUILD, NULL,
-	    "a>b a>x b>t x>c t>c");
+	check_edges("model a\nmodel b: a\nmodel x: a\nmodel c: b x\ntest t: a b\n", PLAN_BUILD,
+	    NULL, "a>b a>x b>t x>c t>c");
 	/* The two tests that would make a cycle if each held back children of one parent. */
 	check_edges("model a\nmodel b\nmodel d1: a\nmodel d2: b\ntest t1: a d2\ntest t2: b d1\n",
 	    PLAN_BUILD, NULL, "a>d1 a>t1 b>d2 b>t2 d1>t2 d2>t1");
@@ -114,9 +116,10 @@ commands_choose_kinds(void **state)
 		{ PLAN_BUILD, "ex fn m q s seed t u" }, { PLAN_RUN, "m" }, { PLAN_TEST, "t u" },
 		{ PLAN_SEED, "seed" }, { PLAN_SNAPSHOT, "s" },
 	};
-	struct graph *g = tiny_graph("model m\nseed seed\nsnapshot s: m\ntest t: m\nunit_test u: m\n"
-	    "exposure ex: m\nsaved_query q: m\nfunction fn\nsource src\nephemeral eph: m\nblank empty\n"
-	    "analysis an: m\nmetric me: m\nsemantic_model sm: m\noperation op\n");
+	struct graph *g = tiny_graph("model m\nseed seed\nsnapshot s: m\ntest t: m\n"
+	    "unit_test u: m\nexposure ex: m\nsaved_query q: m\nfunction fn\nsource src\n"
+	    "ephemeral eph: m\nblank empty\nanalysis an: m\nmetric me: m\n"
+	    "semantic_model sm: m\noperation op\n");
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -137,8 +140,8 @@ commands_choose_kinds(void **state)
 static void
 unit_tests_need_their_model(void **state)
 {
-	struct graph *g = tiny_graph("model m\nephemeral e\nblank b\nunit_test u: m\nunit_test v: e\n"
-	    "unit_test w: b\n");
+	struct graph *g = tiny_graph("model m\nephemeral e\nblank b\n"
+	    "unit_test u: m\nunit_test v: e\nunit_test w: b\n");
 	static const struct { const char *chosen, *tasks; } cases[] = {
 		{ "m u", "m u" }, { "u", "" }, { "e v", "v" }, { "b w", "" },
 	};
@@ -158,7 +161,8 @@ unit_tests_need_their_model(void **state)
 static void
 gates_are_tests_that_hold_something_back(void **state)
 {
-	struct graph *g = tiny_graph("model a\nmodel b: a\ntest ta: a\ntest tb: b\nunit_test u: b\n");
+	struct graph *g = tiny_graph("model a\nmodel b: a\n"
+	    "test ta: a\ntest tb: b\nunit_test u: b\n");
 	struct plan *p = tiny_plan(g, PLAN_BUILD, NULL);
 
 	(void)state;
@@ -218,7 +222,8 @@ set_seconds(struct plan *p, const char *name, double seconds)
 static void
 paths_and_makespan(void **state)
 {
-	struct graph *g = tiny_graph("model a\nmodel b: a\nmodel c: b\nmodel x\nmodel y\nmodel z\n");
+	struct graph *g = tiny_graph("model a\nmodel b: a\nmodel c: b\n"
+	    "model x\nmodel y\nmodel z\n");
 	struct plan *p = tiny_plan(g, PLAN_RUN, NULL);
 
 	(void)state;
@@ -288,61 +293,53 @@ draw(uint32_t *seed, uint32_t below)
 	return (uint32_t)(((uint64_t)*seed * below) >> 32);
 }
 
+static bool
+is_leaf(const char *kind)
+{
+	return strstr(kind, "test") || strcmp(kind, "exposure") == 0;
+}
+
+/* Whether a node of this kind may depend on one of that kind, having `n` parents already. */
+static bool
+may_depend(const char *kind, const char *parent, size_t n)
+{
+	if (is_leaf(parent) || strcmp(kind, "source") == 0 || strcmp(kind, "seed") == 0)
+		return false;
+	if (strcmp(kind, "unit_test") == 0)
+		return n == 0 && (strcmp(parent, "model") == 0 || strcmp(parent, "ephemeral") == 0);
+	return true;
+}
+
 static struct graph *
 random_graph(uint32_t *seed)
 {
-	static const char *const kinds[] = { "model", "model", "model", "model", "ephemeral", "source",
-		"seed", "snapshot", "test", "test", "test", "test", "unit_test", "unit_test", "exposure",
-		"function", "metric", "analysis", "blank", "saved_query" };
-	size_t n = 2 + draw(seed, MOST - 2);
+	static const char *const kinds[] = {
+		"model", "model", "model", "model", "ephemeral", "source", "seed", "snapshot",
+		"test", "test", "test", "test", "unit_test", "unit_test", "exposure", "function",
+		"metric", "analysis", "blank", "saved_query",
+	};
+	uint32_t n = 2 + draw(seed, MOST - 2);
+	/* Node i is named so that names sort otherwise than parents come. */
+	uint32_t step = 1 + 2 * draw(seed, MOST / 2), shift = draw(seed, MOST);
 	const char *kind[MOST];
 	struct buf b = BUF_INIT;
 	struct graph *g;
 
-	for (size_t i = 0; i < n; i++) {
-		bool leaf, root;
+	for (uint32_t i = 0; i < n; i++) {
 		uint32_t most = 1 + draw(seed, 3);
-		size_t added = 0;
+		size_t nparents = 0;
 
 		kind[i] = kinds[draw(seed, sizeof(kinds) / sizeof(kinds[0]))];
-		root = strcmp(kind[i], "source") == 0 || strcmp(kind[i], "seed") == 0;
-		/* Names must not sort like the order they were made in. */
-		buf_addf(&b, "%s n%u_%zu:", kind[i], draw(seed, 90), i);
-		for (size_t k = 0; !root && k < 6 && added < most && i > 0; k++) {
-			size_t p = draw(seed, (uint32_t)i);
+		buf_addf(&b, "%s n%u:", kind[i], (i * step + shift) % MOST);
+		for (int k = 0; k < 6 && nparents < most && i > 0; k++) {
+			uint32_t p = draw(seed, i);
 
-			leaf = strstr(kind[p], "test") || strcmp(kind[p], "exposure") == 0;
-			if (leaf || (strcmp(kind[i], "unit_test") == 0 && (added > 0 ||
-			    (strcmp(kind[p], "model") != 0 && strcmp(kind[p], "ephemeral") != 0))))
+			if (!may_depend(kind[i], kind[p], nparents))
 				continue;
-			buf_addf(&b, " @%zu", p);
-			added++;
+			buf_addf(&b, " n%u", (p * step + shift) % MOST);
+			nparents++;
 		}
 		buf_addc(&b, '\n');
-	}
-	/* Parents were written as @number: put their names in. */
-	for (size_t i = 0; i < n; i++) {
-		struct buf named = BUF_INIT;
-		char tag[16], end[16];
-		const char *line = b.data, *name = NULL, *at, *from;
-		size_t len = 0;
-
-		snprintf(tag, sizeof(tag), "@%zu", i);
-		snprintf(end, sizeof(end), "_%zu:", i);
-		name = strstr(line, end);
-		while (name[-1] != ' ')
-			name--, len++;
-		len += strlen(end) - 1;
-		for (from = line; (at = strstr(from, tag)); from = at + strlen(tag)) {
-			buf_add(&named, from, (size_t)(at - from));
-			if (at[strlen(tag)] >= '0' && at[strlen(tag)] <= '9')
-				buf_adds(&named, tag);
-			else
-				buf_add(&named, name, len);
-		}
-		buf_adds(&named, from);
-		buf_release(&b);
-		b = named;
 	}
 	g = tiny_graph(b.data);
 	buf_release(&b);
@@ -399,7 +396,8 @@ reference(const struct graph *g, const struct plan *p, struct model *m)
 		    !plan_find(p, &g->nodes[u]))
 			continue;
 		for (size_t i = 0; i < m->n; i++)
-			if (m->before[i][g->nodes[u].parents[0]] && g->nodes[i].kind != KIND_UNIT_TEST)
+			if (g->nodes[i].kind != KIND_UNIT_TEST &&
+			    m->before[i][g->nodes[u].parents[0]])
 				m->before[i][u] = true;
 	}
 	for (size_t u = 0; u < m->n; u++)
@@ -438,11 +436,13 @@ check_against_reference(const struct graph *g, const struct plan *p, uint32_t se
 			bool must = expected.before[a->index][b->index];
 
 			if (closed.before[i][j] != must)
-				fail_msg("seed %u, %s: '%s' %s '%s'", seed, plan_command_name(p->command), a->id,
-				    must ? "should precede" : "should not precede", b->id);
+				fail_msg("seed %u, %s: %s should %sprecede %s", seed,
+				    plan_command_name(p->command), a->id, must ? "" : "not ",
+				    b->id);
 			for (size_t k = 0; edges.before[i][j] && k < p->ntasks; k++)
 				if (closed.before[i][k] && closed.before[k][j])
-					fail_msg("seed %u: edge %s > %s is redundant", seed, a->id, b->id);
+					fail_msg("seed %u: %s > %s is redundant", seed, a->id,
+					    b->id);
 		}
 	}
 }
@@ -456,7 +456,8 @@ random_graphs_follow_the_rules(void **state)
 	for (uint32_t round = 1; round <= 4000; round++) {
 		uint32_t seed = round;
 		struct graph *g = random_graph(&seed);
-		enum plan_command c = draw(&seed, 3) ? PLAN_BUILD : (enum plan_command)draw(&seed, NPLAN_COMMANDS);
+		enum plan_command c = draw(&seed, 3) ? PLAN_BUILD :
+			(enum plan_command)draw(&seed, NPLAN_COMMANDS);
 		uint32_t share = 1 + draw(&seed, 4);
 		struct err err = ERR_INIT;
 		struct set chosen;
