@@ -96,6 +96,7 @@ EXECUTOR = \
 	executor/schedule.c \
 	executor/schedule_stop.c \
 	executor/task.c \
+	executor/transient.c \
 	executor/weights.c \
 	executor/worker_message.c \
 	executor/worker_process.c
@@ -122,8 +123,10 @@ CLI = \
 	cli/backend.c \
 	cli/backend_cli.c \
 	cli/backend_worker.c \
+	cli/cmd_config.c \
 	cli/cmd_diff.c \
 	cli/cmd_doctor.c \
+	cli/cmd_explain_error.c \
 	cli/cmd_export.c \
 	cli/cmd_help.c \
 	cli/cmd_history.c \
@@ -193,6 +196,7 @@ FUZZ = \
 
 # Whole-program tests, run after the unit tests by tests/run.sh.
 SCRIPTS = \
+	tests/cli/config.sh \
 	tests/cli/select.sh \
 	tests/cli/diff.sh \
 	tests/cli/lint.sh \

@@ -20,8 +20,10 @@ struct command {
 };
 
 extern const struct command cmd_build;
+extern const struct command cmd_config;
 extern const struct command cmd_diff;
 extern const struct command cmd_doctor;
+extern const struct command cmd_explain_error;
 extern const struct command cmd_export;
 extern const struct command cmd_help;
 extern const struct command cmd_history;

@@ -20,6 +20,8 @@ static const struct command *const commands[] = {
 	&cmd_lint,
 	&cmd_history,
 	&cmd_report,
+	&cmd_config,
+	&cmd_explain_error,
 	&cmd_doctor,
 	&cmd_help,
 };

@@ -24,6 +24,7 @@
 #include "executor/results.h"
 #include "executor/runner_dry.h"
 #include "executor/schedule.h"
+#include "executor/transient.h"
 #include "graph/manifest.h"
 #include "graph/plan.h"
 #include "util/clock.h"
@@ -45,6 +46,7 @@ struct run {
 	int64_t began_ms;              /* the same moment, wall clock */
 
 	struct backend dbt_runs;
+	struct transient *transient;   /* heddle.yml's patterns */
 	const struct worker_info *info;
 	const struct worker_ready *ready;
 	struct run_args args;
@@ -82,6 +84,7 @@ read_config(struct run *r, struct err *err)
 	project_find(&r->project, &given);
 	if (policies_load(&r->policies, r->project.dir, err) < 0)
 		return -1;
+	r->transient = transient_new(r->policies.config.transient, r->policies.config.ntransient);
 	if (r->policies.config.threads == 0 || getenv("DBT_THREADS") || getenv("DBT_ENGINE_THREADS") ||
 	    dbt_opt_value(argv, (int)r->dbt.n - 1, "threads"))
 		return 0;
@@ -238,8 +241,9 @@ static int
 run_schedule(struct run *r, const struct runner *runner, const struct observer *observers,
     size_t nobservers, struct err *err)
 {
+	struct runner wrapped = transient_runner(r->transient, runner);
 	struct schedule_options so = {
-		.runner = runner,
+		.runner = &wrapped,
 		.nthreads = r->info->nthreads,
 		.fail_fast = r->info->fail_fast,
 		.order = r->rq->order,
@@ -646,6 +650,7 @@ run_project(const struct run_request *rq, struct err *err)
 	set_release(&r.selected);
 	graph_free(r.graph);
 	run_args_release(&r.args);
+	transient_free(r.transient);
 	policies_release(&r.policies);
 	project_release(&r.project);
 	lock_release(r.lock_fd);
