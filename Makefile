@@ -202,6 +202,7 @@ SCRIPTS = \
 	tests/cli/lint.sh \
 	tests/cli/conformance.sh \
 	tests/cli/export.sh \
+	tests/cli/faults.py \
 	tests/executor/makespan.sh \
 	tests/exporters/page.sh \
 	tests/golden/run.sh \

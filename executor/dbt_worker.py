@@ -695,7 +695,7 @@ def task_class(base, session):
 
         def note_fault(self, node_id, exc, text):
             fault = fault_of(exc) if exc is not None else {}
-            fault["detail"] = plain(text)
+            fault["detail"] = plain(text if exc is None else exc)
             self.faults[node_id] = fault
 
         def batch_threads(self):
