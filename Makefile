@@ -155,6 +155,7 @@ CLI = \
 	cli/table.c
 
 TESTS = \
+	tests/cli/test_history_cmd.c \
 	tests/cli/test_opts.c \
 	tests/executor/test_classify.c \
 	tests/executor/test_config.c \
@@ -162,6 +163,7 @@ TESTS = \
 	tests/executor/test_pool.c \
 	tests/executor/test_proc.c \
 	tests/executor/test_python.c \
+	tests/executor/test_report.c \
 	tests/executor/test_retry.c \
 	tests/executor/test_runner_cli.c \
 	tests/executor/test_runner_worker.c \

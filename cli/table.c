@@ -80,9 +80,9 @@ table_long_text(struct table *t, const char *text, const char *in_short)
 		return;
 	}
 	text_add_json(&json, text);
-	buf_adds(&plain, text);
-	secrets_mask(&plain, 0);
-	add(t, text_safe_line(in_short ? in_short : text), buf_detach(&json), buf_detach(&plain), false);
+	text_add_safe(&plain, text, true, NULL);
+	add(t, text_safe_line(in_short ? in_short : text), buf_detach(&json),
+	    plain.data ? buf_detach(&plain) : NULL, false);
 }
 
 void
