@@ -169,6 +169,7 @@ TESTS = \
 	tests/executor/test_runner_worker.c \
 	tests/executor/test_schedule.c \
 	tests/executor/test_task.c \
+	tests/executor/test_weights.c \
 	tests/exporters/test_emit.c \
 	tests/exporters/test_ids.c \
 	tests/exporters/test_layout.c \
@@ -209,6 +210,7 @@ SCRIPTS = \
 	tests/exporters/page.sh \
 	tests/golden/run.sh \
 	tests/cli/renamed.sh \
+	tests/cli/history.py \
 
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 U   = $(B)/libutil.a

@@ -45,12 +45,17 @@ world_init(struct world *w, size_t n)
 	w->plan.ntasks = n;
 	w->plan.nwaves = 1;
 	w->plan.graph = &w->graph;
+	w->plan.task_of = xcalloc(n, sizeof(*w->plan.task_of));
+	w->graph.nodes = w->nodes;
+	w->graph.nnodes = n;
 	for (size_t i = 0; i < n; i++) {
 		char id[64];
 
 		snprintf(id, sizeof(id), "model.shop.m%zu", i);
 		w->nodes[i] = (struct node){ .id = xstrdup(id), .kind = KIND_MODEL, .path = "models/m.sql",
-			.materialized = "table" };
+			.materialized = "table", .index = (uint32_t)i };
+		w->plan.task_of[i] = i;
+		map_put(&w->graph.by_id, w->nodes[i].id, &w->nodes[i]);
 		w->nodes[i].name = strrchr(w->nodes[i].id, '.') + 1;
 		w->plan.tasks[i] = (struct task){ .node = &w->nodes[i], .index = i };
 		w->tasks[i] = (struct run_task){ .task = &w->plan.tasks[i], .cause = SIZE_MAX };
@@ -82,6 +87,8 @@ world_release(struct world *w)
 	free(w->nodes);
 	free(w->tasks);
 	free(w->plan.tasks);
+	free(w->plan.task_of);
+	map_release(&w->graph.by_id);
 }
 
 static inline struct history_options
