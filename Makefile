@@ -76,9 +76,11 @@ EXECUTOR = \
 	executor/config.c \
 	executor/history.c \
 	executor/history_db.c \
+	executor/history_grid.c \
 	executor/history_median.c \
 	executor/history_read.c \
 	executor/history_stats.c \
+	executor/history_write.c \
 	executor/journal.c \
 	executor/journal_read.c \
 	executor/lock.c \

@@ -48,7 +48,8 @@ add_first_line(struct table *t, const char *text)
 static struct history_filter
 filter_of(const struct view *v, size_t limit)
 {
-	return (struct history_filter){ .project = v->project, .target = v->o.target, .limit = limit };
+	return (struct history_filter){ .project = v->project, .target = v->o.target,
+	    .limit = limit };
 }
 
 /* Nothing found is no error; programs get an empty list. */
@@ -64,12 +65,15 @@ print(const struct view *v, const struct table *t, const char *nothing)
 /* ---- runs ---- */
 
 static const struct column run_columns[] = {
-	{ "run", "run" }, { "started", "started" }, { "command", "command" }, { "target", "target" },
+	{ "run", "run" }, { "started", "started" }, { "command", "command" },
+	{ "target", "target" },
 	{ "state", "state" }, { "exit_code", NULL }, { "tasks", NULL }, { "ok", "ok" },
-	{ "warn", "warn" }, { "failed", "failed" }, { "skipped", "skipped" }, { "retried", "retried" },
+	{ "warn", "warn" }, { "failed", "failed" }, { "skipped", "skipped" },
+	{ "retried", "retried" },
 	{ "seconds", "time" }, { "nodes_seconds", NULL }, { "critical_path_seconds", NULL },
 	{ "work_seconds", NULL }, { "threads", "threads" }, { "selection", "selection" },
-	{ "git_commit", "commit" }, { "project", NULL }, { "resumes", NULL }, { "heddle_version", NULL },
+	{ "git_commit", "commit" }, { "project", NULL }, { "resumes", NULL },
+	{ "heddle_version", NULL },
 	{ "dbt_version", NULL }, { "adapter", NULL }, { "adapter_version", NULL },
 	{ 0 }
 };
@@ -129,7 +133,8 @@ list_runs(struct view *v, struct err *err)
 static const struct column node_columns[] = {
 	{ "run", "run" }, { "started", "started" }, { "target", "target" }, { "unique_id", "node" },
 	{ "attempt", "try" }, { "status", "status" }, { "seconds", "time" }, { "rows", "rows" },
-	{ "failures", "failures" }, { "class", "class" }, { "code", NULL }, { "message", "message" },
+	{ "failures", "failures" }, { "class", "class" }, { "code", NULL },
+	{ "message", "message" },
 	{ "reason", NULL }, { "sql", NULL },
 	{ 0 }
 };
@@ -159,8 +164,9 @@ print_stats(const struct history_node *n, const struct history_stats *s)
 {
 	struct buf b = BUF_INIT;
 
-	buf_addf(&b, "%s: ran in %zu of the last runs: %zu good, %zu failed, %zu after a retry, %zu times "
-	    "changed without a new commit", n->id, s->nruns, s->ngood, s->nfailed, s->nretried, s->nflips);
+	buf_addf(&b, "%s: ran in %zu of the last runs: %zu good, %zu failed, %zu after a retry, "
+	    "%zu times changed without a new commit", n->id, s->nruns, s->ngood, s->nfailed,
+	    s->nretried, s->nflips);
 	if (s->median_ms >= 0) {
 		buf_adds(&b, "; usually ");
 		table_add_duration(&b, s->median_ms);
@@ -205,7 +211,8 @@ struct line {
 };
 
 static const struct column slowest_columns[] = {
-	{ "unique_id", "node" }, { "kind", "kind" }, { "runs", "runs" }, { "median_seconds", "usually" },
+	{ "unique_id", "node" }, { "kind", "kind" }, { "runs", "runs" },
+	{ "median_seconds", "usually" },
 	{ "longest_seconds", "at most" }, { "last_seconds", "last" }, { "share", "of all time" },
 	{ 0 }
 };
@@ -290,7 +297,8 @@ print_lines(const struct view *v, const struct history_grid *g)
 		struct line l = { &g->nodes[i], history_stats(g, i, g->nruns), last_status(g, i) };
 
 		total_ms += l.s.total_ms;
-		if (is_named(l.node, v->o.node) && (v->o.flaky ? l.s.nflaky > 0 : l.s.median_ms >= 0))
+		if (is_named(l.node, v->o.node) &&
+		    (v->o.flaky ? l.s.nflaky > 0 : l.s.median_ms >= 0))
 			lines[n++] = l;
 	}
 	qsort(lines, n, sizeof(*lines), v->o.flaky ? by_flakiness : by_time);
@@ -300,7 +308,8 @@ print_lines(const struct view *v, const struct history_grid *g)
 		else
 			add_slow(t, &lines[i], total_ms);
 	}
-	print(v, t, v->o.flaky ? "no node was flaky in these runs" : "no node ran well in these runs");
+	print(v, t, v->o.flaky ? "no node was flaky in these runs" :
+	    "no node ran well in these runs");
 	free(lines);
 	table_free(t);
 }
@@ -362,10 +371,13 @@ history_main(int argc, char **argv, struct err *err)
 		  "nodes that needed retries, or changed between good and bad on one commit" },
 		{ 't', "target", "NAME", OPT_TEXT, &v.o.target, "runs of this target (all)" },
 		{ 0, "limit", "N", OPT_UINT, &v.o.limit, "lines at most; 0 = all (20)" },
-		{ 0, "runs", "N", OPT_UINT, &v.o.runs, "runs that --node, --slowest, --flaky look at (30)" },
-		{ 'o', "output", "text|json|csv", OPT_TEXT, &v.o.output, "form of the answer (text)" },
+		{ 0, "runs", "N", OPT_UINT, &v.o.runs,
+		    "runs that --node, --slowest, --flaky look at (30)" },
+		{ 'o', "output", "text|json|csv", OPT_TEXT, &v.o.output,
+		    "form of the answer (text)" },
 		{ 0, "history", "FILE", OPT_TEXT, &v.o.history, "the record ($HEDDLE_HISTORY)" },
-		{ 0, "project-dir", "FOLDER", OPT_TEXT, &v.o.project_dir, "where dbt_project.yml is" },
+		{ 0, "project-dir", "FOLDER", OPT_TEXT, &v.o.project_dir,
+		    "where dbt_project.yml is" },
 		{ 'h', "help", NULL, OPT_FLAG, &v.o.help, "this text" },
 		{ 0 }
 	};

@@ -104,7 +104,8 @@ report_main(int argc, char **argv, struct err *err)
 		  "where to; - is standard output (heddle_report.html in the target folder)" },
 		{ 't', "target", "NAME", OPT_TEXT, &o.target, "the last run of this target" },
 		{ 0, "history", "FILE", OPT_TEXT, &o.history, "the record ($HEDDLE_HISTORY)" },
-		{ 0, "project-dir", "FOLDER", OPT_TEXT, &o.project_dir, "where dbt_project.yml is" },
+		{ 0, "project-dir", "FOLDER", OPT_TEXT, &o.project_dir,
+		    "where dbt_project.yml is" },
 		{ 'h', "help", NULL, OPT_FLAG, &o.help, "this text" },
 		{ 0 }
 	};

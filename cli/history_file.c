@@ -32,14 +32,16 @@ history_file(const char *given, const char *project, char **path, struct err *er
 	}
 	if (!project || !*project) {
 		err_set(err, "the history is kept by project, and the project's name is not known");
-		return err_hint(err, "name the file: --history FILE; or the project: --project-dir FOLDER");
+		return err_hint(err, "name the file: --history FILE; "
+		    "or the project: --project-dir FOLDER");
 	}
 	if (state && state[0] == '/')
 		buf_addf(&b, "%s/heddle/", state);
 	else if (home && home[0] == '/')
 		buf_addf(&b, "%s/.local/state/heddle/", home);
 	else
-		return err_set(err, "no place for the history: neither XDG_STATE_HOME nor HOME is set");
+		return err_set(err, "no place for the history: "
+		    "neither XDG_STATE_HOME nor HOME is set");
 	add_file_name(&b, project);
 	*path = buf_detach(&b);
 	return 0;

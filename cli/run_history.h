@@ -20,7 +20,7 @@ struct history *run_history_open(const char *given, const struct worker_info *in
 void run_history_weigh(struct history *h, struct plan *p, const char *run_results);
 
 /* The nodes are about to start. began_ms: of the invocation, wall clock. */
-void run_history_begin(struct history *h, const struct worker_info *info, const struct run_args *args,
-    const struct plan *p, int64_t began_ms);
+void run_history_begin(struct history *h, const struct worker_info *info,
+    const struct run_args *args, const struct plan *p, int64_t began_ms);
 
 #endif

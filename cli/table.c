@@ -20,8 +20,9 @@ struct cell {
 struct table {
 	const struct column *columns;
 	size_t ncolumns;
-	struct cell *cells;
+	struct cell *cells;          /* row by row */
 	size_t ncells, cap;
+	size_t nrows, column;        /* whole rows; the next cell's column */
 };
 
 struct table *
@@ -52,7 +53,7 @@ table_free(struct table *t)
 size_t
 table_rows(const struct table *t)
 {
-	return t->ncells / t->ncolumns;
+	return t->nrows;
 }
 
 /* ---- cells ---- */
@@ -62,6 +63,10 @@ add(struct table *t, char *shown, char *json, char *plain, bool number)
 {
 	t->cells = xgrow(t->cells, t->ncells, &t->cap, sizeof(*t->cells));
 	t->cells[t->ncells++] = (struct cell){ shown, json, plain, number };
+	if (++t->column == t->ncolumns) {
+		t->column = 0;
+		t->nrows++;
+	}
 }
 
 static void
@@ -191,7 +196,8 @@ add_line(const struct table *t, struct buf *b, const size_t *widths, const struc
 			continue;
 		if (b->len > from)
 			buf_adds(b, "  ");
-		add_padded(b, row ? row[i].shown : t->columns[i].heading, widths[i], t->cells[i].number);
+		add_padded(b, row ? row[i].shown : t->columns[i].heading, widths[i],
+		    t->cells[i].number);
 	}
 	while (b->len > from && b->data[b->len - 1] == ' ')
 		buf_truncate(b, b->len - 1);
@@ -203,35 +209,35 @@ add_text(const struct table *t, struct buf *b)
 {
 	size_t *widths;
 
-	if (t->ncells == 0)
+	if (t->nrows == 0)
 		return;
 	widths = xcalloc(t->ncolumns, sizeof(*widths));
 	for (size_t i = 0; i < t->ncolumns; i++)
 		widths[i] = t->columns[i].heading ? text_width(t->columns[i].heading) : 0;
-	for (size_t i = 0; i < t->ncells; i++) {
-		size_t w = text_width(t->cells[i].shown);
+	for (size_t row = 0; row < t->nrows; row++)
+		for (size_t i = 0; i < t->ncolumns; i++) {
+			size_t w = text_width(t->cells[row * t->ncolumns + i].shown);
 
-		if (w > widths[i % t->ncolumns])
-			widths[i % t->ncolumns] = w;
-	}
+			if (w > widths[i])
+				widths[i] = w;
+		}
 	add_line(t, b, widths, NULL);
-	for (size_t i = 0; i < table_rows(t); i++)
-		add_line(t, b, widths, &t->cells[i * t->ncolumns]);
+	for (size_t row = 0; row < t->nrows; row++)
+		add_line(t, b, widths, &t->cells[row * t->ncolumns]);
 	free(widths);
 }
 
 static void
 add_json(const struct table *t, struct buf *b)
 {
-	buf_addc(b, '[');
-	for (size_t i = 0; i < table_rows(t) * t->ncolumns; i++) {
-		size_t at = i % t->ncolumns;
-
-		if (at == 0)
-			buf_adds(b, i ? "},\n {" : "\n {");
-		buf_addf(b, "%s\"%s\": %s", at ? ", " : "", t->columns[at].key, t->cells[i].json);
+	for (size_t row = 0; row < t->nrows; row++) {
+		buf_adds(b, row ? ",\n {" : "[\n {");
+		for (size_t i = 0; i < t->ncolumns; i++)
+			buf_addf(b, "%s\"%s\": %s", i ? ", " : "", t->columns[i].key,
+			    t->cells[row * t->ncolumns + i].json);
+		buf_addc(b, '}');
 	}
-	buf_adds(b, t->ncells ? "}\n]\n" : "]\n");
+	buf_adds(b, t->nrows ? "\n]\n" : "[]\n");
 }
 
 static void
@@ -256,10 +262,11 @@ add_csv(const struct table *t, struct buf *b)
 {
 	for (size_t i = 0; i < t->ncolumns; i++)
 		buf_addf(b, "%s%s", i ? "," : "", t->columns[i].key);
-	for (size_t i = 0; i < table_rows(t) * t->ncolumns; i++) {
-		buf_adds(b, i % t->ncolumns ? "," : "\r\n");
-		add_csv_cell(b, &t->cells[i]);
-	}
+	for (size_t row = 0; row < t->nrows; row++)
+		for (size_t i = 0; i < t->ncolumns; i++) {
+			buf_adds(b, i ? "," : "\r\n");
+			add_csv_cell(b, &t->cells[row * t->ncolumns + i]);
+		}
 	buf_adds(b, "\r\n");
 }
 

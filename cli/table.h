@@ -1,11 +1,11 @@
 /* cli/table.h -- rows of cells, for people and for programs: columns of text, JSON, or CSV.
  *
- *   table_new -> one call a cell, row by row, in the order of the columns -> table_print -> table_free
+ *   table_new -> a call for each cell, row by row -> table_print -> table_free
  *
- * As JSON it is an array of objects; as CSV (RFC 4180) the first line has the keys. Times are local
- * in text, UTC elsewhere; seconds have a unit in text only. What is not known is "-", null, or empty.
- * Texts from outside are made safe; in CSV a text that a spreadsheet would take for a formula gets a
- * ' before it. Texts are copied. */
+ * As JSON it is an array of objects; as CSV (RFC 4180) the first line has the keys. Times are
+ * local in text, UTC elsewhere; seconds have a unit in text only. What is not known is "-", null,
+ * or empty. Texts from outside are made safe; in CSV a text that a spreadsheet would take for a
+ * formula gets a ' before it. Texts are copied. */
 #ifndef HEDDLE_CLI_TABLE_H
 #define HEDDLE_CLI_TABLE_H
 

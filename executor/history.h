@@ -57,7 +57,7 @@ struct history_facts {
 /* plan: outlives the history; its tasks and edges do not change. */
 void history_begin(struct history *h, const struct history_facts *f, const struct plan *plan);
 
-/* For the scheduler; its event() never fails. With EVENT_TICK it writes while nothing else happens. */
+/* For the scheduler; its event() never fails. With EVENT_TICK it writes while nothing happens. */
 struct observer history_observer(struct history *h);
 
 /* A hook that ended: id "operation.shop.shop-on-run-start-0". took_ms: -1 = unknown. */

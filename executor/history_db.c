@@ -154,6 +154,7 @@ make_file(const char *path, struct err *err)
 static int
 migrate(struct sqlite3 *db, const char *path, struct err *err)
 {
+	int64_t seen;
 	int rc;
 
 	/* Readers go on while a run writes. Where that cannot be had (a file system without shared
@@ -161,11 +162,12 @@ migrate(struct sqlite3 *db, const char *path, struct err *err)
 	history_db_exec(db, "PRAGMA journal_mode = WAL");
 	rc = history_db_exec(db, "BEGIN IMMEDIATE");
 	/* Asked again under the lock: another process may have been first. */
-	for (int64_t i = ask(db, "PRAGMA user_version"); rc == SQLITE_OK && i < NMIGRATIONS; i++)
+	seen = rc == SQLITE_OK ? ask(db, "PRAGMA user_version") : -1;
+	for (int64_t i = seen; i >= 0 && i < NMIGRATIONS && rc == SQLITE_OK; i++)
 		rc = history_db_exec(db, migrations[i]);
-	if (rc == SQLITE_OK)
+	if (rc == SQLITE_OK && seen >= 0)
 		rc = history_db_exec(db, "COMMIT");
-	if (rc == SQLITE_OK)
+	if (rc == SQLITE_OK && seen >= 0)
 		return 0;
 	history_db_err(db, path, "cannot write", err);
 	history_db_exec(db, "ROLLBACK");
@@ -184,7 +186,8 @@ check(struct sqlite3 *db, const char *path, int64_t *version, struct err *err)
 	if (tables > 0 && ask(db, "PRAGMA application_id") != APPLICATION_ID)
 		return err_set(err, "%s: not a history of heddle", path);
 	if (*version > NMIGRATIONS)
-		return err_set(err, "%s: written by a newer heddle (version %lld; this one knows %d)", path,
+		return err_set(err, "%s: written by a newer heddle "
+		    "(version %lld; this one knows %d)", path,
 		    (long long)*version, NMIGRATIONS);
 	return 0;
 }
@@ -196,7 +199,8 @@ open_file(const char *path, int flags, struct err *err)
 
 	if (sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
 		if (err)
-			err_set(err, "%s: cannot open: %s", path, db ? sqlite3_errmsg(db) : "no memory");
+			err_set(err, "%s: cannot open: %s", path,
+			    db ? sqlite3_errmsg(db) : "no memory");
 		sqlite3_close(db);
 		return NULL;
 	}
@@ -231,4 +235,70 @@ history_db_open(const char *path, enum history_mode mode, struct err *err)
 failed:
 	sqlite3_close(db);
 	return NULL;
+}
+
+/* ---- for readers ---- */
+
+struct sqlite3_stmt *
+history_query(struct history_reader *r, const char *sql, struct err *err)
+{
+	struct sqlite3_stmt *q = NULL;
+
+	if (sqlite3_prepare_v2(r->db, sql, -1, &q, NULL) == SQLITE_OK)
+		return q;
+	history_db_err(r->db, r->path, "cannot read", err);
+	return NULL;
+}
+
+int
+history_step(struct history_reader *r, struct sqlite3_stmt *q, struct err *err)
+{
+	int rc = sqlite3_step(q);
+
+	if (rc == SQLITE_ROW)
+		return 1;
+	return rc == SQLITE_DONE ? 0 : history_db_err(r->db, r->path, "cannot read", err);
+}
+
+const char *
+history_column_text(struct arena *a, struct sqlite3_stmt *q, int at)
+{
+	const char *text = (const char *)sqlite3_column_text(q, at);
+
+	return text ? arena_strdup(a, text) : NULL;
+}
+
+const char *
+history_column_name(struct arena *a, struct sqlite3_stmt *q, int at)
+{
+	const char *text = history_column_text(a, q, at);
+
+	return text ? text : "";
+}
+
+int64_t
+history_column_count(struct sqlite3_stmt *q, int at)
+{
+	return sqlite3_column_type(q, at) == SQLITE_NULL ? -1 : sqlite3_column_int64(q, at);
+}
+
+enum result_status
+history_column_status(struct sqlite3_stmt *q, int at)
+{
+	const char *text = (const char *)sqlite3_column_text(q, at);
+	int s = text ? result_status_find(text) : -1;
+
+	return s < 0 ? RESULT_ERROR : (enum result_status)s;
+}
+
+void
+history_read_begin(struct history_reader *r)
+{
+	history_db_exec(r->db, "BEGIN");
+}
+
+void
+history_read_end(struct history_reader *r)
+{
+	history_db_exec(r->db, "COMMIT");
 }

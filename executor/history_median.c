@@ -12,7 +12,7 @@
 
 #define MAX_RUNS 100             /* looked at, newest first */
 #define MAX_ROWS 500000          /* read; then what was found must do */
-#define PROBE_SHARE 8            /* a plan this much smaller than a run asks for its nodes one by one */
+#define PROBE_SHARE 8            /* a plan this much smaller than a run asks node by node */
 
 struct samples {
 	int64_t node;            /* in the file; 0 = the task is new to it */

@@ -101,8 +101,8 @@ void history_grid_release(struct history_grid *g);
 struct history_attempt {
 	size_t node;              /* index in nodes */
 	size_t run;               /* index in the runs asked for; 0 when it was one */
-	size_t waited_for;        /* the same, or SIZE_MAX: what ended last before it could start; skipped:
-	                             the node it was skipped for */
+	size_t waited_for;        /* the same, or SIZE_MAX: what ended last before it could start;
+	                             skipped: the node it was skipped for */
 	unsigned attempt;         /* 0 = never ran */
 	bool last, critical;
 	enum result_status status;

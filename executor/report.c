@@ -157,7 +157,8 @@ find_rows(struct page *p)
 
 		while (row < p->grid.nnodes && strcmp(p->grid.nodes[row].id, id) < 0)
 			row++;
-		p->row_of[i] = row < p->grid.nnodes && strcmp(p->grid.nodes[row].id, id) == 0 ? row : SIZE_MAX;
+		p->row_of[i] = row < p->grid.nnodes && strcmp(p->grid.nodes[row].id, id) == 0 ?
+		    row : SIZE_MAX;
 	}
 }
 
@@ -167,7 +168,8 @@ static void
 add_since(struct page *p, int64_t at_ms)
 {
 	buf_addc(p->b, ',');
-	add_number(p->b, at_ms < 0 ? -1 : at_ms < p->run->started_ms ? 0 : at_ms - p->run->started_ms);
+	add_number(p->b, at_ms < 0 ? -1 : at_ms < p->run->started_ms ?
+	    0 : at_ms - p->run->started_ms);
 }
 
 static void
@@ -196,7 +198,8 @@ add_attempt(struct page *p, const struct history_attempt *a)
 		buf_adds(b, "null");
 	for (int i = 0; i < 5; i++) {
 		buf_addc(b, ',');
-		add_text(b, (const char *[]){ a->class, a->code, a->reason, a->message, a->sql }[i]);
+		add_text(b, (const char *[]){ a->class, a->code, a->reason, a->message,
+		    a->sql }[i]);
 	}
 	buf_addc(b, ']');
 }
@@ -204,9 +207,16 @@ add_attempt(struct page *p, const struct history_attempt *a)
 static void
 add_tasks(struct page *p)
 {
-	buf_adds(p->b, "],\n\"keys\":[\"node\",\"attempt\",\"last\",\"critical\",\"status\",\"thread\","
-	    "\"ready\",\"start\",\"took\",\"waited\",\"rows\",\"failures\",\"age\",\"class\",\"code\","
-	    "\"reason\",\"message\",\"sql\"],\n\"tasks\":[");
+	static const char *const keys[] = { "node", "attempt", "last", "critical", "status",
+	    "thread",
+		"ready", "start", "took", "waited", "rows", "failures", "age", "class", "code",
+		    "reason",
+		"message", "sql" };
+
+	buf_adds(p->b, "],\n\"keys\":[");
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		buf_addf(p->b, "%s\"%s\"", i ? "," : "", keys[i]);
+	buf_adds(p->b, "],\n\"tasks\":[");
 	for (size_t i = 0; i < p->attempts.n; i++) {
 		buf_adds(p->b, i ? ",\n" : "\n");
 		add_attempt(p, &p->attempts.v[i]);
@@ -311,11 +321,13 @@ add_all_series(struct page *p)
 		s = history_stats(&p->grid, p->row_of[i], p->grid.nruns);
 		ntests += test;
 		nperfect += test && s.nruns > 0 && s.nfailed == 0;
-		v[n++] = (struct candidate){ i, p->row_of[i], is_odd(p, p->row_of[i], &s), s.total_ms };
+		v[n++] = (struct candidate){ i, p->row_of[i], is_odd(p, p->row_of[i], &s),
+		    s.total_ms };
 	}
 	qsort(v, n, sizeof(*v), by_interest);
 	max = MAX_CELLS / (p->grid.nruns ? p->grid.nruns : 1);
-	buf_addf(p->b, "],\n\"tests\":%zu,\"perfect\":%zu,\"left_out\":%zu,\n\"series\":[", ntests, nperfect,
+	buf_addf(p->b, "],\n\"tests\":%zu,\"perfect\":%zu,\"left_out\":%zu,\n\"series\":[", ntests,
+	    nperfect,
 	    n > max ? n - max : 0);
 	for (size_t i = 0; i < n && i < max; i++) {
 		buf_adds(p->b, i ? ",\n" : "\n");
@@ -329,7 +341,8 @@ add_all_series(struct page *p)
 static void
 add_data(struct page *p)
 {
-	buf_addf(p->b, "{\"made\":%lld,\"by\":\"" HEDDLE_VERSION "\",\n\"run\":", (long long)clock_wall_ms());
+	buf_addf(p->b, "{\"made\":%lld,\"by\":\"" HEDDLE_VERSION "\",\n\"run\":",
+	    (long long)clock_wall_ms());
 	add_run(p->b, p->run);
 	buf_adds(p->b, ",\n\"last_good\":");
 	if (p->last_good.n)
@@ -352,9 +365,11 @@ int
 report_make(struct history_reader *r, const struct history_run *run, struct buf *out,
     struct err *err)
 {
-	struct history_filter f = { .project = run->project, .target = run->target, .upto = run->key,
+	struct history_filter f = { .project = run->project, .target = run->target,
+	    .upto = run->key,
 		.limit = REPORT_RUNS };
-	struct history_filter good = { .project = run->project, .target = run->target, .upto = run->key,
+	struct history_filter good = { .project = run->project, .target = run->target,
+	    .upto = run->key,
 		.good = true, .limit = 1 };
 	const char *mark = strstr(report_html, DATA_MARK);
 	struct page p = { .run = run, .b = out };

@@ -75,7 +75,8 @@ fill_unknown(struct plan *p, const bool *known, const struct sample *v, size_t n
 			if (m < 0)
 				m = median(v, nsamples, n, false);
 			memo = xgrow(memo, nmemo, &cap, sizeof(*memo));
-			memo[nmemo++] = (struct sample){ n->kind, materialized_of(n), m < 0 ? 1.0 : m };
+			memo[nmemo++] = (struct sample){ n->kind, materialized_of(n), m < 0 ?
+			    1.0 : m };
 		}
 		p->tasks[i].seconds = memo[k].seconds;
 	}
@@ -124,7 +125,8 @@ learn_results(struct known *k, struct plan *p, const cJSON *results)
 	cJSON_ArrayForEach(entry, results) {
 		const cJSON *id = cJSON_GetObjectItemCaseSensitive(entry, "unique_id");
 		const cJSON *status = cJSON_GetObjectItemCaseSensitive(entry, "status");
-		const struct node *node = cJSON_IsString(id) ? graph_find(p->graph, id->valuestring) : NULL;
+		const struct node *node = cJSON_IsString(id) ? graph_find(p->graph,
+		    id->valuestring) : NULL;
 		const struct task *t = node ? plan_find(p, node) : NULL;
 		int s = cJSON_IsString(status) ? result_status_find(status->valuestring) : -1;
 		double seconds = sample_of(entry);
@@ -140,7 +142,8 @@ learn_results(struct known *k, struct plan *p, const cJSON *results)
 size_t
 weights_fill(struct plan *p, const char *run_results_path, const double *usual)
 {
-	struct known k = { xcalloc(p->ntasks + 1, sizeof(*k.task)), xcalloc(p->ntasks + 1, sizeof(*k.v)), 0 };
+	struct known k = { xcalloc(p->ntasks + 1, sizeof(*k.task)), xcalloc(p->ntasks + 1,
+	    sizeof(*k.v)), 0 };
 	struct err err = ERR_INIT;
 	struct buf b = BUF_INIT;
 	cJSON *doc = NULL;

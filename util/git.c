@@ -70,7 +70,8 @@ find_packed(const char *git_dir, const char *ref)
 		for (const char *s = buf_str(&b); *s && !hash;) {
 			size_t len = strcspn(s, "\n"), at = strcspn(s, " \n");
 
-			if (at < len && len - at - 1 == strlen(ref) && memcmp(s + at + 1, ref, strlen(ref)) == 0 &&
+			if (at < len && len - at - 1 == strlen(ref) && memcmp(s + at + 1, ref,
+			    strlen(ref)) == 0 &&
 			    is_hash(s, at))
 				hash = xstrndup(s, at);
 			s += len + (s[len] == '\n');

@@ -95,11 +95,14 @@ test_runs_as_text(void **state)
 	(void)state;
 	three_runs(&w);
 	said = answer(&cmd_history, WORDS(A("--target"), A("dev")), &b);
-	assert_non_null(strstr(said, "run       started           command  target  state   ok  warn  failed  skipped"
+	assert_non_null(strstr(said, "run       started           command  target  state   ok "
+	    " warn  failed  skipped"
 	    "  retried"));
-	assert_non_null(strstr(said, "\n11111111  2023-11-14 22:14  build    dev     failed   1     0       1        1"
+	assert_non_null(strstr(said, "\n11111111  2023-11-14 22:14  build    dev     failed   1  "
+	    "   0       1        1"
 	    "        0"));
-	assert_non_null(strstr(said, "\n00000000  2023-11-14 22:13  build    dev     good     3     0       0        0"
+	assert_non_null(strstr(said, "\n00000000  2023-11-14 22:13  build    dev     good     3  "
+	    "   0       0        0"
 	    "        0"));
 	assert_non_null(strstr(said, "4  tag:nightly  01234567\n"));
 	assert_null(strstr(said, "22222222"));
@@ -119,12 +122,15 @@ test_runs_as_json_and_csv(void **state)
 	(void)state;
 	three_runs(&w);
 	said = answer(&cmd_history, WORDS(A("-o"), A("json"), A("--limit=2")), &b);
-	assert_non_null(strstr(said, "[\n {\"run\": \"22222222-run\", \"started\": \"2023-11-14T22:1"));
-	assert_non_null(strstr(said, "\"exit_code\": 1, \"tasks\": 3, \"ok\": 1, \"warn\": 0, \"failed\": 1, "
+	assert_non_null(strstr(said, "[\n {\"run\": \"22222222-run\", \"started\":"
+	    " \"2023-11-14T22:1"));
+	assert_non_null(strstr(said, "\"exit_code\": 1, \"tasks\": 3, \"ok\": 1, \"warn\": 0,"
+	    " \"failed\": 1, "
 	    "\"skipped\": 1, \"retried\": 0"));
 	assert_non_null(strstr(said, "\"critical_path_seconds\": 61.000, \"work_seconds\": 62.500, "
 	    "\"threads\": 4, \"selection\": \"tag:nightly\", \"git_commit\": "
-	    "\"0123456789abcdef0123456789abcdef01234567\", \"project\": \"shop\", \"resumes\": null"));
+	    "\"0123456789abcdef0123456789abcdef01234567\", \"project\": \"shop\", \"resumes\":"
+	    " null"));
 	said = answer(&cmd_history, WORDS(A("--output"), A("csv"), A("--target=prod")), &b);
 	assert_non_null(strstr(said, "run,started,command,target,state,exit_code,tasks,ok,warn,"));
 	assert_non_null(strstr(said, "\r\n22222222-run,2023-11-14T22:1"));
@@ -143,9 +149,11 @@ test_a_node_and_what_it_comes_to(void **state)
 	(void)state;
 	three_runs(&w);
 	said = answer(&cmd_history, WORDS(A("--node"), A("m1")), &b);
-	assert_non_null(strstr(said, "model.shop.m1: ran in 3 of the last runs: 2 good, 1 failed, 0 after a retry, "
+	assert_non_null(strstr(said, "model.shop.m1: ran in 3 of the last runs: 2 good, 1 failed,"
+	    " 0 after a retry, "
 	    "2 times changed without a new commit; usually 1.50s, at most 1.50s\n"));
-	assert_non_null(strstr(said, "11111111  2023-11-14 22:15  dev     model.shop.m1    1  error    1.50s"));
+	assert_non_null(strstr(said, "11111111  2023-11-14 22:15  dev     model.shop.m1    1 "
+	    " error    1.50s"));
 	said = answer(&cmd_history, WORDS(A("--node"), A("model.shop.m2"), A("-o"), A("json")), &b);
 	assert_non_null(strstr(said, "\"attempt\": 0, \"status\": \"skipped\", \"seconds\": null"));
 	assert_non_null(strstr(said, "\"message\": \"'model.shop.m1' ended with error\""));
@@ -174,12 +182,14 @@ test_slow_and_flaky_nodes(void **state)
 	assert_string_equal(said,
 	    "node           kind   runs  flaky  retried  flips  failed  last\n"
 	    "model.shop.m1  model     3    67%        0      2       1  success\n");
-	assert_string_equal(answer(&cmd_history, WORDS(A("--flaky"), A("--node=m0"), A("-o"), A("json")), &b),
+	assert_string_equal(answer(&cmd_history, WORDS(A("--flaky"), A("--node=m0"), A("-o"),
+	    A("json")), &b),
 	    "[]\n");
 	buf_release(&b);
 	refuses(&cmd_history, WORDS(A("--flaky"), A("--slowest")),
 	    "--slowest and --flaky are two lists: give one of them");
-	refuses(&cmd_history, WORDS(A("-o"), A("yaml")), "--output: expected text, json or csv, found 'yaml'");
+	refuses(&cmd_history, WORDS(A("-o"), A("yaml")),
+	    "--output: expected text, json or csv, found 'yaml'");
 	world_release(&w);
 }
 
@@ -200,10 +210,12 @@ test_where_the_record_is(void **state)
 	assert_int_equal(fs_mkdirs("home/heddle", &err), 0);
 	assert_int_equal(rename("state/shop.db", "home/heddle/shop.db"), 0);
 	assert_int_equal(fs_replace("dbt_project.yml", "name: 'shop'\n", 13, 0600, &err), 0);
-	assert_non_null(strstr(answer(&cmd_history, (char *[]){ A("history"), NULL }, &b), "22222222"));
+	assert_non_null(strstr(answer(&cmd_history, (char *[]){ A("history"), NULL }, &b),
+	    "22222222"));
 	/* the environment, then the option go first */
 	setenv("HEDDLE_HISTORY", "elsewhere.db", 1);
-	refuses(&cmd_history, (char *[]){ A("history"), NULL }, "elsewhere.db: there is no history yet");
+	refuses(&cmd_history, (char *[]){ A("history"), NULL },
+	    "elsewhere.db: there is no history yet");
 	refuses(&cmd_history, (char *[]){ A("history"), A("--history=third.db"), NULL },
 	    "third.db: there is no history yet");
 	setenv("HEDDLE_HISTORY", "", 1);
@@ -223,7 +235,8 @@ test_where_the_record_is(void **state)
 static void
 test_cells_are_quoted_for_where_they_go(void **state)
 {
-	static const struct column columns[] = { { "a", "a" }, { "n", "n" }, { "hidden", NULL }, { 0 } };
+	static const struct column columns[] = { { "a", "a" }, { "n", "n" }, { "hidden", NULL },
+	    { 0 } };
 	struct table *t = table_new(columns);
 	struct buf b = BUF_INIT;
 	struct err err = ERR_INIT;
@@ -248,7 +261,8 @@ test_cells_are_quoted_for_where_they_go(void **state)
 	    "a                              n\n"
 	    "=cmd|'/c calc'!A1\\x1b[2J       5\n"
 	    "-                         2h 03m\n"
-	    "[\n {\"a\": \"=cmd|'/c calc'!A1\\u001b[2J\", \"n\": 5, \"hidden\": \"say \\\"hi\\\", you\"},\n"
+	    "[\n {\"a\": \"=cmd|'/c calc'!A1\\u001b[2J\", \"n\": 5, \"hidden\": \"say \\\"hi\\\","
+	    " you\"},\n"
 	    " {\"a\": null, \"n\": 7384.000, \"hidden\": \"\"}\n]\n"
 	    "a,n,hidden\r\n"
 	    "\"'=cmd|'/c calc'!A1\\x1b[2J\",5,\"say \"\"hi\"\", you\"\r\n"
@@ -271,13 +285,15 @@ test_a_report_is_written(void **state)
 
 	(void)state;
 	three_runs(&w);
-	assert_string_equal(answer(&cmd_report, WORDS(A("--project-dir=.")), &b), "target/heddle_report.html\n");
+	assert_string_equal(answer(&cmd_report, WORDS(A("--project-dir=.")), &b),
+	    "target/heddle_report.html\n");
 	assert_int_equal(stat("target/heddle_report.html", &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	buf_truncate(&b, 0);
 	assert_int_equal(fs_read("target/heddle_report.html", &b, &err), 0);
 	assert_non_null(strstr(b.data, "\"run\":{\"id\":\"22222222-run\""));
-	assert_string_equal(answer(&cmd_report, WORDS(A("-o"), A("page.html"), A("--target"), A("dev")), &b),
+	assert_string_equal(answer(&cmd_report, WORDS(A("-o"), A("page.html"), A("--target"),
+	    A("dev")), &b),
 	    "page.html\n");
 	buf_truncate(&b, 0);
 	assert_int_equal(fs_read("page.html", &b, &err), 0);
@@ -288,8 +304,10 @@ test_a_report_is_written(void **state)
 	assert_true(text_ends(b.data, "</html>\n"));
 	buf_release(&b);
 	refuses(&cmd_report, WORDS(A("9999")), "no run '9999' in state/shop.db");
-	refuses(&cmd_report, WORDS(A("a"), A("b")), "unexpected argument 'b': a report is of one run");
-	refuses(&cmd_report, WORDS(A("--target"), A("test")), "no runs are recorded for this project and target");
+	refuses(&cmd_report, WORDS(A("a"), A("b")),
+	    "unexpected argument 'b': a report is of one run");
+	refuses(&cmd_report, WORDS(A("--target"), A("test")),
+	    "no runs are recorded for this project and target");
 	refuses(&cmd_report, WORDS(A("-o"), A("no/such/folder/x.html")),
 	    "no/such/folder/x.html: cannot write: No such file or directory");
 	world_release(&w);

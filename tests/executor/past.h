@@ -1,5 +1,5 @@
-/* tests/executor/past.h -- runs by hand: a plan, a scheduler's events, and the history they leave in
- * state/shop.db below the working folder, which each test has for itself. */
+/* tests/executor/past.h -- runs by hand: a plan, a scheduler's events, and the history they leave
+ * in state/shop.db below the working folder, which each test has for itself. */
 #ifndef HEDDLE_TESTS_EXECUTOR_PAST_H
 #define HEDDLE_TESTS_EXECUTOR_PAST_H
 
@@ -52,7 +52,8 @@ world_init(struct world *w, size_t n)
 		char id[64];
 
 		snprintf(id, sizeof(id), "model.shop.m%zu", i);
-		w->nodes[i] = (struct node){ .id = xstrdup(id), .kind = KIND_MODEL, .path = "models/m.sql",
+		w->nodes[i] = (struct node){ .id = xstrdup(id), .kind = KIND_MODEL,
+		    .path = "models/m.sql",
 			.materialized = "table", .index = (uint32_t)i };
 		w->plan.task_of[i] = i;
 		map_put(&w->graph.by_id, w->nodes[i].id, &w->nodes[i]);
@@ -94,7 +95,8 @@ world_release(struct world *w)
 static inline struct history_options
 options_of(struct world *w, const char *target)
 {
-	return (struct history_options){ .path = "state/shop.db", .project = "shop", .target = target,
+	return (struct history_options){ .path = "state/shop.db", .project = "shop",
+	    .target = target,
 		.self = w, .warn = on_warn };
 }
 

@@ -184,13 +184,14 @@ test_waits_tries_and_the_critical_path(void **state)
 	finish(&w, 4, TASK_BACKOFF, RESULT_ERROR, 5);
 	move(&w, 4, TASK_DONE, NULL, "not tried again: stopped by SIGTERM");
 	end(&w, 143);
-	assert_string_equal(told(&b), "m0/1.. error !; m0/2 success !; m1/1 success; m2/1 success after m1 !; "
+	assert_string_equal(told(&b), "m0/1.. error !; m0/2 success !; m1/1 success; m2/1 success"
+	    " after m1 !; "
 	    "m3/1 warn after m2 !; m4/1 error");
 	buf_release(&b);
 	world_release(&w);
 }
 
-/* A task known from an earlier run leaves nothing; a thread that never answered leaves its attempt. */
+/* A task known from an earlier run leaves nothing, a thread that never answered its attempt. */
 static void
 test_ends_without_a_result(void **state)
 {
@@ -498,7 +499,8 @@ test_files_that_are_not_ours_are_refused(void **state)
 	sqlite3_close(db);
 	refused("state/shop.db: not a history of heddle");
 	unlink("state/shop.db");
-	assert_int_equal(fs_replace("state/shop.db", "once upon a time, long before databases", 39, 0600,
+	assert_int_equal(fs_replace("state/shop.db", "once upon a time, long before databases", 39,
+	    0600,
 	    &err), 0);
 	refused("state/shop.db: cannot read: file is not a database");
 	unlink("state/shop.db");
@@ -552,11 +554,13 @@ test_a_lock_of_another_process_is_waited_out(void **state)
 	began = clock_mono_ms();
 	for (size_t i = 0; i < 3000; i++)
 		run_task(&w, i, RESULT_SUCCESS, 1);
+	history_hook(w.h, "operation.shop.shop-on-run-end-0", RESULT_SUCCESS, NULL, -1);
 	assert_true(clock_mono_ms() - began < 1000);    /* nothing waited for the lock */
 	sqlite3_close(db);
 	end(&w, 0);
 	assert_int_equal(w.nwarnings, 0);
 	assert_true(strlen(told(&b)) > 3000 * 12);
+	assert_true(text_ends(b.data, "; shop-on-run-end-0/1 success"));
 	buf_release(&b);
 	world_release(&w);
 }
@@ -575,7 +579,8 @@ test_a_lock_that_stays_costs_the_record_alone(void **state)
 	run_task(&w, 0, RESULT_SUCCESS, 1);
 	end(&w, 0);
 	assert_int_equal(w.nwarnings, 1);
-	assert_string_equal(w.warning, "state/shop.db: cannot write: database is locked; the run goes on, its "
+	assert_string_equal(w.warning, "state/shop.db: cannot write: database is locked; the run"
+	    " goes on, its "
 	    "history is not kept");
 	sqlite3_close(db);
 	world_release(&w);
@@ -728,9 +733,12 @@ test_a_long_record_loses_its_oldest_runs(void **state)
 	run_task(&w, 0, RESULT_SUCCESS, 1);
 	end(&w, 0);
 	db = raw();
-	assert_int_equal(sqlite3_exec(db, "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
-	    " WHERE i < 50) INSERT INTO runs (run_id, project, target, command, threads, tasks, started_ms,"
-	    " seen_ms) SELECT 'old-' || i, 'shop', 'dev', 'build', 1, 50000, 1, 1 FROM n", NULL, NULL, NULL),
+	assert_int_equal(sqlite3_exec(db, "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i +"
+	    " 1 FROM n"
+	    " WHERE i < 50) INSERT INTO runs (run_id, project, target, command, threads, tasks,"
+	    " started_ms,"
+	    " seen_ms) SELECT 'old-' || i, 'shop', 'dev', 'build', 1, 50000, 1, 1 FROM n", NULL,
+	    NULL, NULL),
 	    SQLITE_OK);
 	sqlite3_close(db);
 	rewind_tasks(&w);

@@ -21,7 +21,7 @@ static const char *const hostile[] = {
 	"quote\"and\\back\\slash",
 	"line\nfeed\ttab\x1b[31m",
 	"\xe2\x80\xa8\xe2\x80\xa9 separators",
-	"\xe2\x80\xae" "desrever",
+	"\xe2\x80\xaereversed",
 	"\xff\xfe not UTF-8",
 	"\xf0\x9f\x99\x82 \xe6\xa8\xa1\xe5\x9e\x8b",
 	"&lt;b&gt; &amp;",
@@ -49,7 +49,8 @@ hostile_run(struct world *w)
 	}
 	world_edge(w, 0, NHOSTILE);
 	begin_at(w, hostile[1], hostile[0], hostile[2]);
-	history_hook(w->h, "operation.shop.<script>alert(1)</script>", RESULT_SUCCESS, hostile[0], 5);
+	history_hook(w->h, "operation.shop.<script>alert(1)</script>", RESULT_SUCCESS, hostile[0],
+	    5);
 	for (size_t i = 0; i < NHOSTILE; i++) {
 		struct buf entry = BUF_INIT;
 
@@ -130,7 +131,8 @@ test_quoting_for_script(void **state)
 
 	(void)state;
 	report_add_json(&b, "</script> & \xe2\x80\xa8\xe2\x80\xa9 \xe2\x82\xac \"");
-	assert_string_equal(b.data, "\"\\u003c/script\\u003e \\u0026 \\u2028\\u2029 \xe2\x82\xac \\\"\"");
+	assert_string_equal(b.data, "\"\\u003c/script\\u003e \\u0026 \\u2028\\u2029 \xe2\x82\xac"
+	    " \\\"\"");
 	buf_release(&b);
 }
 
@@ -175,7 +177,8 @@ test_nothing_comes_from_outside(void **state)
 	run_task(&w, 0, RESULT_SUCCESS, 10);
 	end(&w, 0);
 	make(&page);
-	assert_int_equal(count_of(page.data, "http://www.w3.org/2000/svg"), 1);     /* a name, not an address */
+	/* a name, not an address */
+	assert_int_equal(count_of(page.data, "http://www.w3.org/2000/svg"), 1);
 	assert_int_equal(count_of(page.data, "://"), 1);
 	assert_int_equal(count_of(page.data, "src="), 0);
 	assert_int_equal(count_of(page.data, "url("), 0);
@@ -213,7 +216,8 @@ test_usual_times_leave_this_run_out(void **state)
 	/* two good runs are no habit */
 	node = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(doc, "nodes"), 1);
 	assert_true(cJSON_IsNull(cJSON_GetArrayItem(node, 5)));
-	assert_non_null(strstr(page.data, "{\"node\":1,\"runs\":\"oeoo\",\"took\":[1000,1000,1000,1000],\"rows\":[]}"));
+	assert_non_null(strstr(page.data, "{\"node\":1,\"runs\":\"oeoo\","
+	    "\"took\":[1000,1000,1000,1000],\"rows\":[]}"));
 	assert_non_null(strstr(page.data, "\"tests\":0,\"perfect\":0,\"left_out\":0"));
 	assert_non_null(strstr(page.data, "\"last_good\":{\"id\":\"run-3\""));
 	cJSON_Delete(doc);
@@ -237,10 +241,12 @@ browse(struct buf *dom)
 
 		dup2(out, STDOUT_FILENO);
 		dup2(said, STDERR_FILENO);
-		execlp("timeout", "timeout", "60", "chromium", "--headless", "--no-sandbox", "--disable-gpu",
+		execlp("timeout", "timeout", "60", "chromium", "--headless", "--no-sandbox",
+		    "--disable-gpu",
 		    "--disable-quic", "--no-first-run", "--disable-background-networking",
 		    "--disable-component-update", "--disable-sync", "--user-data-dir=chromium",
-		    "--enable-logging=stderr", "--virtual-time-budget=2000", "--dump-dom", "page.html",
+		    "--enable-logging=stderr", "--virtual-time-budget=2000", "--dump-dom",
+		    "page.html",
 		    (char *)NULL);
 		_exit(127);
 	}
@@ -308,7 +314,7 @@ test_a_browser_shows_hostile_texts_as_text(void **state)
 		assert_non_null(strstr(dom.data, "nodes failed</title>"));
 		assert_int_equal(count_of(dom.data, "<img"), 0);
 		assert_non_null(strstr(dom.data, "&lt;img src=x onerror="));
-		assert_non_null(strstr(dom.data, "\\u202e" "desrever"));
+		assert_non_null(strstr(dom.data, "\\u202ereversed"));
 		assert_non_null(strstr(dom.data, "line\nfeed\ttab\\u001b[31m"));
 		assert_non_null(strstr(dom.data, "held back 1 node"));
 	}
@@ -350,7 +356,8 @@ test_a_browser_shows_every_kind_of_run(void **state)
 	}
 	if (show(&dom)) {
 		for (size_t i = 0; i < 8; i++) {
-			const char *id = ((const char *const[]){ "morning", "timeline", "path", "retries", "slow",
+			const char *id = ((const char *const[]){ "morning", "timeline", "path",
+			    "retries", "slow",
 			    "tests", "trends", "sources" })[i];
 			char tag[64];
 

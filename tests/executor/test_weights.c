@@ -20,7 +20,8 @@ test_history_then_last_run_then_its_kind(void **state)
 	    "{\"unique_id\": \"model.shop.m0\", \"status\": \"success\", \"execution_time\": 99.0},"
 	    "{\"unique_id\": \"model.shop.m1\", \"status\": \"success\", \"execution_time\": 4.0},"
 	    "{\"unique_id\": \"model.shop.m2\", \"status\": \"error\", \"execution_time\": 50.0},"
-	    "{\"unique_id\": \"model.shop.gone\", \"status\": \"success\", \"execution_time\": 7.0}]}";
+	    "{\"unique_id\": \"model.shop.gone\", \"status\": \"success\", \"execution_time\":"
+	    " 7.0}]}";
 	double usual[5] = { 2.0, -1, -1, -1, -1 };
 	struct world w;
 	struct err err = ERR_INIT;
@@ -29,7 +30,8 @@ test_history_then_last_run_then_its_kind(void **state)
 	world_init(&w, 5);
 	w.nodes[3].materialized = "view";
 	w.nodes[4].kind = KIND_TEST;
-	assert_int_equal(fs_replace("run_results.json", results, sizeof(results) - 1, 0600, &err), 0);
+	assert_int_equal(fs_replace("run_results.json", results, sizeof(results) - 1, 0600, &err),
+	    0);
 	assert_int_equal(weights_fill(&w.plan, "run_results.json", usual), 2);
 	seconds_are(&w, 0, 2.0);
 	seconds_are(&w, 1, 4.0);
@@ -53,7 +55,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_history_then_last_run_then_its_kind, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_history_then_last_run_then_its_kind, set_up,
+		    tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
