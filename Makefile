@@ -197,6 +197,7 @@ TESTS = \
 FUZZ = \
 	tests/fuzz/fuzz_manifest.c \
 	tests/fuzz/fuzz_scan.c \
+	tests/fuzz/fuzz_selector.c \
 	tests/fuzz/fuzz_selectors_yml.c
 
 # Whole-program tests, run after the unit tests by tests/run.sh.
