@@ -11,6 +11,7 @@
 #include "graph/graph.h"
 #include "graph/json.h"
 #include "graph/scan.h"
+#include "graph/selector_methods.h"
 #include "graph/set.h"
 #include "util/buf.h"
 #include "util/log.h"
@@ -419,10 +420,26 @@ out:
 }
 
 static int
+ls_help(const struct opt_group *groups)
+{
+	size_t n;
+	const struct selector_method *methods = selector_method_all(&n);
+
+	command_help(&cmd_ls, groups);
+	puts("\nselection: words are added up, x,y takes what both take; +x and x+ take what is before and\n"
+	    "after, 2+x two steps of it, @x all that x+ needs. Methods (METHOD:VALUE; a plain word is a\n"
+	    "name, a folder of names, a path or a file):");
+	for (size_t i = 0; i < n; i++)
+		printf("%s%s%s", i % 8 ? " " : "  ", methods[i].name, i % 8 == 7 || i + 1 == n ? "\n" : "");
+	return EXIT_GOOD;
+}
+
+static int
 ls_main(int argc, char **argv, struct err *err)
 {
 	struct ls_opts o = { .output = "selector" };
 	const struct opt own[] = {
+		{ 'm', "models|model", "WORDS", OPT_WORDS, &selecting.models, "like --select, models only" },
 		{ 0, "output", "FORM", OPT_TEXT, &o.output,
 		  "selector, name, path, json or unique-id (selector)" },
 		{ 0, "output-keys", "KEYS", OPT_WORDS, &o.keys,
@@ -431,17 +448,16 @@ ls_main(int argc, char **argv, struct err *err)
 		{ 'h', "help", NULL, OPT_FLAG, &o.help, "this text" },
 		{ 0 }
 	};
-	const struct opt *const tables[] = { select_opts, models_opts, source_opts, own, NULL };
+	const struct opt *const tables[] = { select_opts, source_opts, own, NULL };
 	const struct opt_group groups[] = {
-		{ "selection", select_opts }, { "", models_opts }, { "what to read", source_opts },
-		{ "output", own }, { 0 }
+		{ "selection", select_opts }, { "what to read", source_opts }, { "of ls", own }, { 0 }
 	};
 	const struct opt_unknown unknown = { NULL, take_dbt_option };
 	int code = EXIT_BAD_INPUT;
 
 	if (opts_parse(argc, argv, tables, &o.stray, &unknown, err) == 0) {
 		selecting.quiet = o.quiet;
-		code = o.help ? command_help(&cmd_ls, groups) : ls_answer(&o, err);
+		code = o.help ? ls_help(groups) : ls_answer(&o, err);
 	}
 	words_release(&o.keys);
 	words_release(&o.stray);

@@ -23,11 +23,6 @@ const struct opt select_opts[] = {
 	{ 0 }
 };
 
-const struct opt models_opts[] = {
-	{ 'm', "models|model", "WORDS", OPT_WORDS, &selecting.models, "like --select, models only" },
-	{ 0 }
-};
-
 const struct opt models_as_select_opts[] = {
 	{ 'm', "models|model", "WORDS", OPT_WORDS, &selecting.select, "the same as --select" },
 	{ 0 }

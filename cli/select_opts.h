@@ -26,8 +26,7 @@ struct select_opts {
 extern struct select_opts selecting;
 
 extern const struct opt select_opts[];    /* --select --exclude --selector --resource-type ... */
-extern const struct opt models_opts[];    /* --models: `ls` reads it as "models only" ... */
-extern const struct opt models_as_select_opts[];   /* ... every other command as --select */
+extern const struct opt models_as_select_opts[];   /* --models; `ls` alone takes it as models only */
 extern const struct opt source_opts[];    /* --manifest --state --selectors-file --target-path ... */
 
 /*
