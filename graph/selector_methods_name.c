@@ -86,22 +86,48 @@ fqn_is_name(const struct fqn_want *w, const char *const *item, size_t n, bool ve
 		strcmp(item[n - 1], w->tail.data + len + 1) == 0;
 }
 
+/* Whether the items joined by dots begin with text[0..len), and there, if asked, a dot-part ends. */
 static bool
-fqn_is_under(const struct fqn_want *w, const char *const *item, size_t n, bool versioned)
+fqn_begins(const char *const *item, size_t n, const char *text, size_t len, bool part_ends)
 {
-	struct buf *b = w->joined;
-	size_t ndots = 0;
+	size_t at = 0;
 
+	for (size_t i = 0; i < n; i++) {
+		const char *s = item[i];
+
+		if (i > 0 && text[at++] != '.')
+			return false;
+		while (*s && at < len)
+			if (*s++ != text[at++])
+				return false;
+		if (at == len)
+			return !part_ends || *s == '\0' || *s == '.';
+	}
+	return false;
+}
+
+static void
+fqn_join(struct buf *b, const char *const *item, size_t n)
+{
 	buf_truncate(b, 0);
 	for (size_t i = 0; i < n; i++) {
 		if (i > 0)
 			buf_addc(b, '.');
 		buf_adds(b, item[i]);
 	}
-	if (strncmp(buf_str(b), w->text, w->fixed) != 0)
+}
+
+static bool
+fqn_is_under(const struct fqn_want *w, const char *const *item, size_t n, bool versioned)
+{
+	struct buf *b = w->joined;
+	size_t ndots = 0;
+
+	if (!fqn_begins(item, n, w->text, w->fixed, !w->wild))
 		return false;
 	if (!w->wild)
-		return b->data[w->fixed] == '.' || b->data[w->fixed] == '\0';
+		return true;
+	fqn_join(b, item, n);
 	for (size_t i = 0; i < b->len; i++)
 		ndots += b->data[i] == '.';
 	if (ndots < w->ndots)
@@ -137,7 +163,6 @@ method_fqn(const struct selector_query *q, struct set *out, struct err *err)
 
 	(void)err;
 	fqn_prepare(&w, q, &joined);
-	buf_adds(&joined, "");
 	selector_pick(q, EVERY_KIND & ~KIND_BIT(KIND_SOURCE), fqn_match, &w, out);
 	buf_release(&w.tail);
 	buf_release(&joined);
