@@ -1,6 +1,7 @@
 #include "executor/history_db.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,6 +9,7 @@
 
 #include <sqlite3.h>
 
+#include "util/buf.h"
 #include "util/fs.h"
 #include "util/xalloc.h"
 
@@ -209,32 +211,70 @@ open_file(const char *path, int flags, struct err *err)
 	return db;
 }
 
+/* As a file that nobody writes: on a read-only or full disk there is no place for the shared memory
+ * of WAL. Not while a log is there that would have to be read as well. */
+static struct sqlite3 *
+open_frozen(const char *path)
+{
+	struct buf uri = BUF_INIT, wal = BUF_INIT;
+	struct sqlite3 *db = NULL;
+	struct stat st;
+
+	buf_addf(&wal, "%s-wal", path);
+	buf_adds(&uri, "file:");
+	for (const char *s = path; *s; s++)
+		buf_addf(&uri, strchr("%?#", *s) ? "%%%02x" : "%c", (unsigned char)*s);
+	buf_adds(&uri, "?immutable=1");
+	if (stat(wal.data, &st) < 0 || st.st_size == 0)
+		db = open_file(uri.data, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+	buf_release(&uri);
+	buf_release(&wal);
+	return db;
+}
+
+static bool
+is_readable(struct sqlite3 *db)
+{
+	return db && ask(db, "SELECT count(*) FROM sqlite_master") >= 0;
+}
+
+static struct sqlite3 *
+open_to_read(const char *path, struct err *err)
+{
+	struct sqlite3 *db, *frozen;
+
+	if (!fs_exists(path)) {
+		err_set(err, "%s: there is no history yet", path);
+		err_hint(err, "`heddle build` and its like record each run there");
+		return NULL;
+	}
+	db = open_file(path, SQLITE_OPEN_READWRITE, NULL);
+	if (!db)
+		db = open_file(path, SQLITE_OPEN_READONLY, err);
+	if (is_readable(db) || !(frozen = open_frozen(path)))
+		return db;
+	sqlite3_close(db);
+	return frozen;
+}
+
 struct sqlite3 *
 history_db_open(const char *path, enum history_mode mode, struct err *err)
 {
 	struct sqlite3 *db;
 	int64_t version;
 
-	if (mode == HISTORY_WRITE && make_file(path, err) < 0)
-		return NULL;
-	if (mode == HISTORY_READ && !fs_exists(path)) {
-		err_set(err, "%s: there is no history yet", path);
-		err_hint(err, "`heddle build` and its like record each run there");
-		return NULL;
-	}
-	db = open_file(path, SQLITE_OPEN_READWRITE, mode == HISTORY_WRITE ? err : NULL);
-	if (!db && mode == HISTORY_READ)
-		db = open_file(path, SQLITE_OPEN_READONLY, err);
+	if (mode == HISTORY_READ)
+		db = open_to_read(path, err);
+	else
+		db = make_file(path, err) < 0 ? NULL : open_file(path, SQLITE_OPEN_READWRITE, err);
 	if (!db)
 		return NULL;
-	if (check(db, path, &version, err) < 0)
-		goto failed;
-	if ((version < NMIGRATIONS || mode == HISTORY_WRITE) && migrate(db, path, err) < 0)
-		goto failed;
+	if (check(db, path, &version, err) < 0 ||
+	    ((version < NMIGRATIONS || mode == HISTORY_WRITE) && migrate(db, path, err) < 0)) {
+		sqlite3_close(db);
+		return NULL;
+	}
 	return db;
-failed:
-	sqlite3_close(db);
-	return NULL;
 }
 
 /* ---- for readers ---- */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "executor/history.h"
+#include "util/fs.h"
 #include "util/xalloc.h"
 
 struct world {
@@ -201,7 +202,8 @@ rewind_tasks(struct world *w)
 static inline int
 set_up(void **state)
 {
-	char *dir = strdup("/tmp/heddle-history.XXXXXX");
+	const char *tmp = getenv("TMPDIR");
+	char *dir = fs_join(tmp ? tmp : "/tmp", "heddle-history.XXXXXX");
 
 	*state = dir;
 	return mkdtemp(dir) && chdir(dir) == 0 ? 0 : -1;

@@ -623,6 +623,34 @@ test_a_full_disk_costs_the_record_alone(void **state)
 	world_release(&w);
 }
 
+/* A full disk has no place for the shared memory of WAL. */
+static void
+test_a_full_disk_can_be_read(void **state)
+{
+	struct world w;
+	struct history_runs runs;
+	struct history_reader *r;
+	struct rlimit old, none;
+
+	(void)state;
+	world_init(&w, 1);
+	begin(&w, "run-1");
+	run_task(&w, 0, RESULT_SUCCESS, 1);
+	end(&w, 0);
+	getrlimit(RLIMIT_FSIZE, &old);
+	none = old;
+	none.rlim_cur = 0;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	r = reader();
+	runs = all_runs(r);
+	assert_int_equal(runs.n, 1);
+	history_runs_release(&runs);
+	history_read_close(r);
+	setrlimit(RLIMIT_FSIZE, &old);
+	world_release(&w);
+}
+
 static void
 test_kill_keeps_what_was_written(void **state)
 {
@@ -814,6 +842,7 @@ main(void)
 		T(test_a_lock_of_another_process_is_waited_out),
 		T(test_a_lock_that_stays_costs_the_record_alone),
 		T(test_a_full_disk_costs_the_record_alone),
+		T(test_a_full_disk_can_be_read),
 		T(test_kill_keeps_what_was_written),
 		T(test_two_runs_write_one_file),
 		T(test_quiet_time_is_used_to_write),
