@@ -114,7 +114,7 @@ one_run(const struct plan *p, unsigned nthreads, const char *dir)
 			err_sys(&err, "%s", path);
 			die(&err);
 		}
-		if (!(journal = journal_new(dir, "{}", &err)))
+		if (!(journal = journal_new(dir, "bench", "{}", &err)))
 			die(&err);
 		head.options.fd = fd;
 		progress = progress_new(&head.options);

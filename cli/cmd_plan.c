@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/cmd.h"
+#include "cli/history_file.h"
 #include "cli/select_opts.h"
 #include "executor/weights.h"
 #include "exporters/emit.h"
@@ -26,7 +27,7 @@ static const struct opt plan_opts[] = {
 	  "build (default), run, test, seed or snapshot" },
 	{ 't', "threads", "N", OPT_UINT, &o.threads, "estimate the time with N threads" },
 	{ 0, "run-results", "FILE", OPT_TEXT, &o.run_results,
-	  "times of an earlier run (run_results.json beside the manifest)" },
+	  "times of an earlier run (the history, else run_results.json beside the manifest)" },
 	{ 0, "output", "FORM", OPT_TEXT, &o.output, "text (default) or json" },
 	{ 'h', "help", NULL, OPT_FLAG, &o.help, "show this" },
 	{ 0 }
@@ -230,8 +231,10 @@ static bool
 fill_times(struct plan *p)
 {
 	char *beside = select_opts_run_results();
-	bool timed = weights_fill(p, o.run_results ? o.run_results : beside, NULL) > 0;
+	double *usual = o.run_results ? NULL : history_file_usual(p);
+	bool timed = weights_fill(p, o.run_results ? o.run_results : beside, usual) > 0;
 
+	free(usual);
 	free(beside);
 	return timed;
 }

@@ -71,3 +71,27 @@ history_file_open(const char *given, const char *project_dir, char **project, st
 	}
 	return r;
 }
+
+double *
+history_file_usual(const struct plan *p)
+{
+	struct history_filter last = { .project = p->graph->project_name, .limit = 1 };
+	struct history_reader *r = NULL;
+	struct history_runs runs = { 0 };
+	struct err err = ERR_INIT;
+	double *usual = NULL;
+	char *path;
+
+	if (history_file(NULL, last.project, &path, &err) == 0 && path && fs_exists(path))
+		r = history_read_open(path, &err);
+	if (r && history_read_runs(r, &last, &runs, &err) == 0 && runs.n) {
+		usual = xcalloc(p->ntasks + 1, sizeof(*usual));
+		history_read_medians(r, runs.v[0].project, runs.v[0].target, p, usual);
+	}
+	/* Times are a hint: without them the plan is as good. */
+	history_runs_release(&runs);
+	history_read_close(r);
+	err_release(&err);
+	free(path);
+	return usual;
+}

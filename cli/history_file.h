@@ -3,6 +3,7 @@
 #define HEDDLE_CLI_HISTORY_FILE_H
 
 #include "executor/history_read.h"
+#include "graph/plan.h"
 #include "util/err.h"
 
 /*
@@ -16,5 +17,9 @@ int history_file(const char *given, const char *project, char **path, struct err
  * dbt would look). *project: new string, or NULL. The reader, or NULL with err. */
 struct history_reader *history_file_open(const char *given, const char *project_dir, char **project,
     struct err *err);
+
+/* Usual times of the plan's tasks, for commands that run nothing: from the history of the project
+ * its manifest names, in the target that ran last. By task; new array; NULL when there are none. */
+double *history_file_usual(const struct plan *p);
 
 #endif

@@ -66,6 +66,7 @@ struct run {
 	struct results *results;
 	struct progress *progress;
 	struct history *history;       /* NULL: none is kept */
+	const char *resumes;           /* run id of the run that is continued, or NULL */
 	struct schedule_summary summary;
 	bool hooks_failed;
 };
@@ -519,6 +520,7 @@ resume_earlier(struct run *r, struct err *err)
 	if (rc >= 0 && earlier)
 		rc = record_check_target(earlier->settings, r->info, err);
 	if (rc >= 0 && earlier) {
+		r->resumes = earlier->run_id;
 		r->known = resume_known(r->plan, earlier, r->info->adapter, &counts);
 		r->nagain = counts.again + counts.unknown;
 		say_resumed(r, earlier, &counts);
@@ -542,7 +544,7 @@ open_journal(struct run *r, struct err *err)
 {
 	char *dir = record_dir(r->info->target_path), *settings = record_settings(r->rq, r->info);
 
-	r->journal = journal_new(dir, settings, err);
+	r->journal = journal_new(dir, r->info->invocation_id, settings, err);
 	free(dir);
 	free(settings);
 	return r->journal ? 0 : -1;
@@ -566,9 +568,11 @@ run_nodes(struct run *r, struct err *err)
 		return EXIT_BAD_INPUT;
 	r->results = results_new(r->plan);
 	start_progress(r);
-	run_history_begin(r->history, r->info, &r->args, r->plan, r->began_ms);
-	if (take_hooks(r, r->ready->hooks, r->ready->nhooks, true, err) < 0)
+	run_history_begin(r->history, r->info, &r->args, r->plan, r->began_ms, r->resumes);
+	if (take_hooks(r, r->ready->hooks, r->ready->nhooks, true, err) < 0) {
+		run_history_end(r->history, r->plan, EXIT_BAD_INPUT, &r->summary);
 		return EXIT_BAD_INPUT;
+	}
 	if (!r->ready->skip_nodes)
 		runner = r->dbt_runs.runner(r->dbt_runs.self);
 	observers[0] = journal_observer(r->journal);   /* first: what is acted on is on record */
@@ -586,7 +590,7 @@ run_nodes(struct run *r, struct err *err)
 	summarize(r, failed);
 	code = r->summary.signo ? 128 + r->summary.signo : rc < 0 ? EXIT_BAD_INPUT :
 	    failed ? EXIT_NODE_FAILED : EXIT_GOOD;
-	history_end(r->history, code, &r->summary);
+	run_history_end(r->history, r->plan, code, &r->summary);
 	if (journal_end(r->journal, code, &late) < 0)
 		log_err(&late);
 	err_release(&late);

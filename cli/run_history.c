@@ -77,11 +77,12 @@ describe_selection(const struct run_args *a)
 
 void
 run_history_begin(struct history *h, const struct worker_info *info, const struct run_args *args,
-    const struct plan *p, int64_t began_ms)
+    const struct plan *p, int64_t began_ms, const char *resumes)
 {
 	char *selection = describe_selection(args), *commit = git_commit(info->project_root);
 	struct history_facts f = {
 		.run_id = info->invocation_id,
+		.resumes = resumes,
 		.command = plan_command_name(p->command),
 		.selection = selection,
 		.git_commit = commit,
@@ -95,4 +96,16 @@ run_history_begin(struct history *h, const struct worker_info *info, const struc
 	history_begin(h, &f, p);
 	free(selection);
 	free(commit);
+}
+
+void
+run_history_end(struct history *h, const struct plan *p, int exit_code,
+    const struct schedule_summary *s)
+{
+	size_t *path = xcalloc(p->ntasks + 1, sizeof(*path));
+	struct history_outcome o = { .exit_code = exit_code, .summary = s, .critical = path };
+
+	o.ncritical = plan_critical(p, path);
+	history_end(h, &o);
+	free(path);
 }

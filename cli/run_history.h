@@ -19,8 +19,13 @@ struct history *run_history_open(const char *given, const struct worker_info *in
 /* Weighs the plan by the history and the last run's results. h may be NULL. */
 void run_history_weigh(struct history *h, struct plan *p, const char *run_results);
 
-/* The nodes are about to start. began_ms: of the invocation, wall clock. */
+/* The nodes are about to start. began_ms: of the invocation, wall clock. resumes: id of the run
+ * that is continued, or NULL. */
 void run_history_begin(struct history *h, const struct worker_info *info,
-    const struct run_args *args, const struct plan *p, int64_t began_ms);
+    const struct run_args *args, const struct plan *p, int64_t began_ms, const char *resumes);
+
+/* All is over. p: weighed by the times its tasks really took. */
+void run_history_end(struct history *h, const struct plan *p, int exit_code,
+    const struct schedule_summary *s);
 
 #endif

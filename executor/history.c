@@ -451,73 +451,24 @@ history_hook(struct history *h, const char *id, enum result_status status, const
 
 /* ---- the end of a run ---- */
 
-/* Task indexes, parents first. */
-static size_t *
-by_wave(const struct plan *p)
-{
-	size_t *order = xcalloc(p->ntasks + 1, sizeof(*order));
-	size_t *at = xcalloc(p->nwaves + 2, sizeof(*at));
-
-	for (size_t i = 0; i < p->ntasks; i++)
-		at[p->tasks[i].wave + 1]++;
-	for (size_t w = 0; w < p->nwaves; w++)
-		at[w + 1] += at[w];
-	for (size_t i = 0; i < p->ntasks; i++)
-		order[at[p->tasks[i].wave]++] = i;
-	free(at);
-	return order;
-}
-
-/* Fills before[i]: the parent on the longest way to i, or NONE. Returns the task that ends the
- * longest way of all. */
-static size_t
-longest_way(const struct history *h, size_t *before, int64_t *length)
-{
-	const struct plan *p = h->plan;
-	size_t *order = by_wave(p), end = NONE;
-	int64_t *done = xcalloc(p->ntasks + 1, sizeof(*done));
-
-	*length = 0;
-	for (size_t k = 0; k < p->ntasks; k++) {
-		const struct task *t = &p->tasks[order[k]];
-		size_t i = t->index;
-
-		before[i] = NONE;
-		for (size_t j = 0; j < t->nparents; j++)
-			if (done[t->parents[j]] > done[i]) {
-				done[i] = done[t->parents[j]];
-				before[i] = t->parents[j];
-			}
-		done[i] += h->marks[i].busy_ms;
-		if (done[i] > *length) {
-			*length = done[i];
-			end = i;
-		}
-	}
-	free(done);
-	free(order);
-	return end;
-}
-
-/* Marks the critical path by the times the tasks really took, and notes how the run ended. */
 static bool
-note_end(struct history *h, int exit_code, const struct schedule_summary *s)
+note_end(struct history *h, const struct history_outcome *o)
 {
-	size_t *before = xcalloc(h->plan->ntasks + 1, sizeof(*before));
-	struct history_end e = { .exit_code = exit_code, .signo = s->signo,
-	    .nodes_ms = s->wall_ms };
+	struct history_end e = { .exit_code = o->exit_code, .signo = o->summary->signo,
+		.nodes_ms = o->summary->wall_ms };
 	bool ok = true;
 
-	for (size_t i = longest_way(h, before, &e.critical_ms); ok && i != NONE; i = before[i])
-		ok = history_writer_critical(h->writer, h->run, h->marks[i].node);
+	for (size_t i = 0; ok && i < o->ncritical; i++) {
+		e.critical_ms += h->marks[o->critical[i]].busy_ms;
+		ok = history_writer_critical(h->writer, h->run, h->marks[o->critical[i]].node);
+	}
 	for (size_t i = 0; i < h->plan->ntasks; i++)
 		e.work_ms += h->marks[i].busy_ms;
-	free(before);
 	return ok && history_writer_end(h->writer, h->run, &e);
 }
 
 void
-history_end(struct history *h, int exit_code, const struct schedule_summary *s)
+history_end(struct history *h, const struct history_outcome *o)
 {
 	bool busy;
 
@@ -527,7 +478,7 @@ history_end(struct history *h, int exit_code, const struct schedule_summary *s)
 	flush(h);
 	if (h->broken)
 		return;
-	if (h->nrows || !history_writer_begin(h->writer, &busy) || !note_end(h, exit_code, s) ||
+	if (h->nrows || !history_writer_begin(h->writer, &busy) || !note_end(h, o) ||
 	    !history_writer_drop_oldest(h->writer) || !history_writer_commit(h->writer))
 		give_up(h);
 	h->run = 0;

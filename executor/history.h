@@ -64,8 +64,14 @@ struct observer history_observer(struct history *h);
 void history_hook(struct history *h, const char *id, enum result_status status, const char *message,
     int64_t took_ms);
 
-/* The run is over. Marks the critical path by the times the tasks really took, and drops the
- * oldest runs of a record that has grown too long. */
-void history_end(struct history *h, int exit_code, const struct schedule_summary *s);
+struct history_outcome {
+	int exit_code;
+	const struct schedule_summary *summary;
+	const size_t *critical;   /* tasks on the critical path, by the times they really took */
+	size_t ncritical;
+};
+
+/* The run is over. Drops the oldest runs of a record that has grown too long. */
+void history_end(struct history *h, const struct history_outcome *o);
 
 #endif

@@ -182,7 +182,7 @@ create(struct journal *j, const char *dir, int64_t now_ms, struct err *err)
 }
 
 struct journal *
-journal_new(const char *dir, const char *settings, struct err *err)
+journal_new(const char *dir, const char *run_id, const char *settings, struct err *err)
 {
 	struct journal *j = xcalloc(1, sizeof(*j));
 	int64_t now_ms = clock_wall_ms();
@@ -192,7 +192,8 @@ journal_new(const char *dir, const char *settings, struct err *err)
 	pthread_cond_init(&j->wake, NULL);
 	if (create(j, dir, now_ms, err) < 0)
 		goto fail;
-	buf_addf(&j->line, "{\"journal\": 1, \"started_ms\": %" PRId64, now_ms);
+	buf_addf(&j->line, "{\"journal\": 1, \"started_ms\": %" PRId64 ", \"run\": ", now_ms);
+	text_add_json(&j->line, run_id);
 	add_json(j, "settings", settings);
 	if (put_line(j, err) < 0)
 		goto fail;

@@ -10,7 +10,7 @@
  * nodes, never damage the record.
  *
  * Lines are JSON objects:
- *   {"journal": 1, "started_ms": N, "settings": {...}}             first, see struct journal_head
+ *   {"journal": 1, "started_ms": N, "run": ID, "settings": {...}}  first
  *   {"t": ms, "id": ID, "try": N, "to": "running"}
  *   {"t": ms, "id": ID, "try": N, "to": "backoff", "class": C, "why": TEXT}
  *   {"t": ms, "id": ID, "try": N, "to": "done", "status": S, "class": C, "why": TEXT, "entry": {...}}
@@ -40,8 +40,10 @@
 
 struct journal;
 
-/* settings: JSON object, whatever the caller needs to run the same again. New file in dir. */
-struct journal *journal_new(const char *dir, const char *settings, struct err *err);
+/* New file in dir. run_id: dbt's invocation id. settings: JSON object, whatever the caller needs to
+ * run the same again. */
+struct journal *journal_new(const char *dir, const char *run_id, const char *settings,
+    struct err *err);
 struct observer journal_observer(struct journal *j);
 int journal_hook(struct journal *j, const char *entry, bool at_start, struct err *err);
 int journal_end(struct journal *j, int exit_code, struct err *err);   /* synced when it returns */
@@ -65,6 +67,7 @@ struct journal_run {
 	struct arena arena;
 	int64_t started_ms;
 	const char *path;
+	const char *run_id;      /* or NULL */
 	const char *settings;    /* JSON object */
 	struct journal_node **nodes;   /* in the order they first appear */
 	size_t nnodes;

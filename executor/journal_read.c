@@ -85,6 +85,7 @@ take_head(struct reading *rd, const cJSON *line, struct err *err)
 		return err_set(err, "not a journal of heddle");
 	if (version->valuedouble != 1)
 		return err_set(err, "journal version %g; this heddle reads version 1", version->valuedouble);
+	rd->run->run_id = text_of(rd->run, line, "run");
 	rd->run->settings = json_of(rd->run, line, "settings");
 	if (!cJSON_IsNumber(started) || !rd->run->settings)
 		return err_set(err, "the first line lacks its settings");

@@ -45,20 +45,20 @@ def page_data(page):
 
 def case_good_and_failed_runs():
     with Project() as p:
-        p.run("seed").check(0)
+        p.run("build").check(0)
         edit(p.dir, "models/staging/stg_payments.sql", "select", "select 'hunter2secret' as s, no_such_column,")
         p.run("build", "--select", "stg_payments+", "--exclude", "resource_type:unit_test", "--retries", "0",
               DBT_ENV_SECRET_X="hunter2secret").check(1)
         assert stat.S_IMODE(os.stat(p.file).st_mode) == 0o600, oct(os.stat(p.file).st_mode)
-        failed, seeds = p.history()
-        assert (seeds["command"], seeds["state"], seeds["exit_code"], seeds["failed"]) == ("seed", "good", 0, 0), seeds
-        assert seeds["ok"] >= 5 and seeds["tasks"] == 5 and seeds["selection"] is None, seeds
-        assert seeds["adapter"] == "duckdb" and seeds["adapter_version"] and seeds["dbt_version"], seeds
+        failed, good = p.history()
+        assert (good["command"], good["state"], good["exit_code"], good["failed"]) == ("build", "good", 0, 0), good
+        assert good["ok"] + good["warn"] == good["tasks"] + 3 and good["selection"] is None, good    # three hooks
+        assert good["adapter"] == "duckdb" and good["adapter_version"] and good["dbt_version"], good
         assert (failed["command"], failed["state"], failed["target"]) == ("build", "failed", "dev"), failed
         assert failed["selection"] == "--select stg_payments+ --exclude resource_type:unit_test", failed
         assert failed["failed"] == 1 and failed["skipped"] > 3, failed
         tries = p.history("--node", "stg_payments")
-        assert len(tries) == 1 and tries[0]["class"] == "database" and tries[0]["status"] == "error", tries
+        assert len(tries) == 2 and tries[0]["class"] == "database" and tries[0]["status"] == "error", tries
         assert "no_such_column" in tries[0]["message"] and "no_such_column" in tries[0]["sql"], tries
         assert "hunter2secret" not in json.dumps(tries) and "*****" in tries[0]["sql"], tries
         with open(p.file, "rb") as f:
@@ -71,15 +71,22 @@ def case_good_and_failed_runs():
         page = os.path.join(p.dir, "target", "heddle_report.html")
         assert stat.S_IMODE(os.stat(page).st_mode) == 0o600
         data = page_data(page)
-        assert data["run"]["id"] == failed["run"] and len(data["runs"]) == 2 and data["last_good"]["id"] == seeds["run"]
+        assert data["run"]["id"] == failed["run"] and len(data["runs"]) == 2 and data["last_good"]["id"] == good["run"]
         attempts = [dict(zip(data["keys"], t)) for t in data["tasks"]]
         cause = [a for a in attempts if a["status"] == "error"]
         assert len(cause) == 1 and "no_such_column" in cause[0]["sql"], cause
         held = [a for a in attempts if a["status"] == "skipped"]
         assert len(held) == failed["skipped"] and {a["waited"] for a in held} == {cause[0]["node"]}, held
-        # dbt's own retry of the results file and a clean target leave the record alone
+        # what is continued is a run of its own, of the nodes that ran
+        edit(p.dir, "models/staging/stg_payments.sql", ", no_such_column,", ",")
+        p.run("retry", DBT_ENV_SECRET_X="hunter2secret").check(0)
+        again = p.history("--limit", "1")[0]
+        assert again["resumes"] == failed["run"] and again["state"] == "good", again
+        assert again["ok"] + again["warn"] == failed["failed"] + failed["skipped"] + 3, (again, failed)
+        assert p.history("--flaky")[0]["unique_id"] == "model.shop.stg_payments", p.history("--flaky")
+        # and none of it is in the target folder
         shutil.rmtree(os.path.join(p.dir, "target"))
-        assert len(p.history()) == 2
+        assert len(p.history()) == 3
 
 
 def case_a_killed_run_is_lost_but_not_empty():

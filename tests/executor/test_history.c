@@ -159,12 +159,14 @@ test_a_run_is_read_back(void **state)
 	world_release(&w);
 }
 
-/* m0 -> m2, m1 -> m2, m2 -> m3; m1 ends last, but m0 took longest over its tries. */
+/* m0 -> m2, m1 -> m2, m2 -> m3; m1 ends after m0. */
 static void
 test_waits_tries_and_the_critical_path(void **state)
 {
 	struct world w;
 	struct buf b = BUF_INIT;
+	struct history_reader *r;
+	struct history_runs runs;
 
 	(void)state;
 	world_init(&w, 5);
@@ -183,10 +185,18 @@ test_waits_tries_and_the_critical_path(void **state)
 	start(&w, 4, 1);
 	finish(&w, 4, TASK_BACKOFF, RESULT_ERROR, 5);
 	move(&w, 4, TASK_DONE, NULL, "not tried again: stopped by SIGTERM");
-	end(&w, 143);
+	end_with_path(&w, 143, (const size_t[]){ 0, 2, 3 }, 3);
 	assert_string_equal(told(&b), "m0/1.. error !; m0/2 success !; m1/1 success; m2/1 success"
 	    " after m1 !; "
 	    "m3/1 warn after m2 !; m4/1 error");
+	r = reader();
+	runs = all_runs(r);
+	assert_int_equal(runs.v[0].critical_ms, 220);    /* both tries of m0 */
+	assert_int_equal(runs.v[0].work_ms, 375);
+	assert_int_equal(runs.v[0].nretried, 1);
+	assert_string_equal(run_state_name(runs.v[0].state), "error");
+	history_runs_release(&runs);
+	history_read_close(r);
 	buf_release(&b);
 	world_release(&w);
 }
@@ -215,7 +225,7 @@ test_ends_without_a_result(void **state)
 	w.tasks[2].attempts = 0;
 	move(&w, 2, TASK_SKIPPED, NULL, "disk full");
 	end(&w, 1);
-	assert_string_equal(told(&b), "m1/1 error !; m2/0 skipped");
+	assert_string_equal(told(&b), "m1/1 error; m2/0 skipped");
 	buf_release(&b);
 	world_release(&w);
 }
