@@ -72,6 +72,7 @@ GRAPH = \
 	graph/state_parts.c
 
 EXECUTOR = \
+	executor/board.c \
 	executor/classify.c \
 	executor/config.c \
 	executor/history.c \
@@ -97,6 +98,7 @@ EXECUTOR = \
 	executor/runner_worker.c \
 	executor/schedule.c \
 	executor/schedule_stop.c \
+	executor/screen.c \
 	executor/task.c \
 	executor/transient.c \
 	executor/weights.c \
@@ -159,6 +161,7 @@ CLI = \
 TESTS = \
 	tests/cli/test_history_cmd.c \
 	tests/cli/test_opts.c \
+	tests/executor/test_board.c \
 	tests/executor/test_classify.c \
 	tests/executor/test_config.c \
 	tests/executor/test_history.c \
@@ -258,6 +261,7 @@ bench: $(BENCH)
 
 # Helpers that several tests share.
 $(B)/tests/graph/test_plan: $(B)/tests/tiny.o
+$(B)/tests/executor/test_board: $(B)/tests/tiny.o
 $(B)/tests/executor/test_pool: $(addprefix $(B)/tests/,tiny.o executor/fake_runner.o)
 $(B)/tests/executor/test_retry: $(B)/tests/tiny.o
 $(B)/tests/executor/test_schedule: $(addprefix $(B)/tests/,tiny.o executor/fake_runner.o executor/sim_pool.o)

@@ -68,6 +68,7 @@ retry_main(int argc, char **argv, struct err *err)
 		{ 0, "rerun-unknown", NULL, OPT_FLAG, &rq.rerun_unknown,
 		  "run appending nodes even when their commit may have happened" },
 		{ 0, "dry-run", NULL, OPT_FLAG, &rq.dry_run, "say what would run, in order; run nothing" },
+		{ 0, "no-board", NULL, OPT_FLAG, &rq.no_board, "a line a node, on a terminal too" },
 		{ 0, "python", "FILE", OPT_TEXT, &rq.python, "interpreter that has dbt" },
 		{ 0, "project-dir", "DIR", OPT_TEXT, &o.given.project_dir, "where dbt_project.yml is" },
 		{ 0, "target-path", "DIR", OPT_TEXT, &o.given.target_path, "the project's target folder" },

@@ -61,6 +61,7 @@ run_main(int argc, char **argv, struct err *err)
 		{ 0, "fail-if-empty", NULL, OPT_FLAG, &rq.fail_if_empty, "exit 2 when nothing is selected" },
 		{ 0, "history", "FILE", OPT_TEXT, &rq.history,
 		  "record of past runs; empty: keep none (the project's, in ~/.local/state/heddle)" },
+		{ 0, "no-board", NULL, OPT_FLAG, &rq.no_board, "a line a node, on a terminal too" },
 		{ 0, "runner", "worker|cli", OPT_TEXT, &rq.runner,
 		  "one warm dbt for all nodes, or one dbt command a node (worker)" },
 		{ 0, "python", "FILE", OPT_TEXT, &rq.python, "interpreter that has dbt" },

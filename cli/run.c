@@ -24,6 +24,7 @@
 #include "executor/results.h"
 #include "executor/runner_dry.h"
 #include "executor/schedule.h"
+#include "executor/screen.h"
 #include "executor/transient.h"
 #include "graph/manifest.h"
 #include "graph/plan.h"
@@ -34,6 +35,7 @@
 #include "util/text.h"
 #include "util/xalloc.h"
 
+#define BOARD_TICK_MS 100
 #define TICK_MS 500     /* how long what has happened may wait for the history's file */
 #define SKIPPED_BY_HOOK "skipped because on-run-start failed (skip_nodes_if_on_run_start_fails)"
 
@@ -68,6 +70,7 @@ struct run {
 	struct history *history;       /* NULL: none is kept */
 	const char *resumes;           /* run id of the run that is continued, or NULL */
 	struct schedule_summary summary;
+	bool timed;                    /* the plan is weighed by earlier runs */
 	bool hooks_failed;
 };
 
@@ -174,7 +177,7 @@ make_plan(struct run *r, struct err *err)
 		r->plan->tasks[i].policy.rerun_unknown = r->rq->rerun_unknown;
 	past = fs_join(r->info->target_path, "run_results.json");
 	r->history = run_history_open(r->rq->history, r->info, r->rq->dry_run, r->progress);
-	run_history_weigh(r->history, r->plan, past);
+	r->timed = run_history_weigh(r->history, r->plan, past);
 	free(past);
 	return 0;
 }
@@ -238,6 +241,18 @@ pool_slots(const struct config *c)
 	return v;
 }
 
+static bool
+wants_json(const struct run *r)
+{
+	return strcmp(r->args.log_format, "json") == 0;
+}
+
+static bool
+wants_board(const struct run *r)
+{
+	return !r->rq->no_board && !r->info->quiet && !wants_json(r) && screen_able(STDOUT_FILENO);
+}
+
 static int
 run_schedule(struct run *r, const struct runner *runner, const struct observer *observers,
     size_t nobservers, struct err *err)
@@ -251,7 +266,7 @@ run_schedule(struct run *r, const struct runner *runner, const struct observer *
 		.grace_ms = r->rq->grace_ms,
 		.stop_at_ms = r->rq->max_time_ms ? clock_wall_ms() + r->rq->max_time_ms -
 		    (clock_mono_ms() - r->started_ms) : 0,
-		.tick_ms = TICK_MS,
+		.tick_ms = wants_board(r) ? BOARD_TICK_MS : TICK_MS,
 		.seed = (uint64_t)clock_wall_us(),
 		.signal_fd = signals_fd(),
 		.interactive = isatty(STDIN_FILENO) && isatty(STDERR_FILENO),
@@ -419,9 +434,10 @@ start_progress(struct run *r)
 		.plan = r->plan,
 		.options = {
 			.fd = STDOUT_FILENO,
-			.format = strcmp(r->args.log_format, "json") == 0 ? PROGRESS_JSON : PROGRESS_TEXT,
+			.format = wants_json(r) ? PROGRESS_JSON : PROGRESS_TEXT,
 			.quiet = r->info->quiet,
 			.colour = r->info->use_colors && isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
+			.board = wants_board(r),
 			.root = r->info->project_root,
 		},
 		.project = r->info->project_name,
@@ -430,6 +446,7 @@ start_progress(struct run *r)
 		.dbt_version = r->info->dbt_version,
 		.command = plan_command_name(r->command),
 		.nthreads = r->info->nthreads,
+		.timed = r->timed,
 	};
 
 	progress_start(r->progress, &head);

@@ -27,6 +27,7 @@ struct run_request {
 	bool dry_run;                  /* say what would run, run nothing */
 	bool fail_if_empty;            /* an empty selection is an error */
 	bool rerun_unknown;            /* retry appending nodes whatever became of their commit */
+	bool no_board;                 /* a line a node on a terminal too */
 	bool resume;                   /* continue the unfinished run of the same settings, if any */
 	const struct journal_run *earlier;   /* continue this one; or NULL */
 	unsigned retries;              /* RUN_NOT_GIVEN: heddle.yml's, or built in */

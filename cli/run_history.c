@@ -41,14 +41,16 @@ run_history_open(const char *given, const struct worker_info *info, bool only_re
 	return h;
 }
 
-void
+bool
 run_history_weigh(struct history *h, struct plan *p, const char *run_results)
 {
 	double *usual = xcalloc(p->ntasks + 1, sizeof(*usual));
+	bool known;
 
 	history_medians(h, p, usual);
-	weights_fill(p, run_results, usual);
+	known = weights_fill(p, run_results, usual) > 0;
 	free(usual);
+	return known;
 }
 
 static void

@@ -16,8 +16,9 @@
 struct history *run_history_open(const char *given, const struct worker_info *info, bool only_read,
     struct progress *progress);
 
-/* Weighs the plan by the history and the last run's results. h may be NULL. */
-void run_history_weigh(struct history *h, struct plan *p, const char *run_results);
+/* Weighs the plan by the history and the last run's results; returns whether there was any past to
+ * weigh it by. h may be NULL. */
+bool run_history_weigh(struct history *h, struct plan *p, const char *run_results);
 
 /* The nodes are about to start. began_ms: of the invocation, wall clock. resumes: id of the run
  * that is continued, or NULL. */

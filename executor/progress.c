@@ -1,11 +1,11 @@
 #include "executor/progress.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "executor/board.h"
+#include "executor/screen.h"
 #include "util/buf.h"
 #include "util/clock.h"
 #include "util/text.h"
@@ -14,6 +14,7 @@
 #define NAME_COLUMN 60       /* dots fill names up to this width */
 #define NSLOWEST 5
 #define NEXAMPLES 3          /* skipped nodes named beside their root cause */
+#define LATE_MS 300          /* a line waits no longer for a tick that does not come */
 #define NCAUSES 20           /* failures listed at the end; each was shown when it happened */
 
 enum colour { PLAIN, GREEN, YELLOW, RED, DIM };
@@ -25,10 +26,66 @@ struct progress {
 	size_t nended;
 	size_t nkept;              /* of an earlier run */
 
-	pthread_mutex_t lock;      /* guards the next two and the order of lines */
+	unsigned nthreads;
+	bool timed;
+
+	pthread_mutex_t lock;      /* guards what follows and the order of lines */
 	struct progress_options o;
 	struct buf line;           /* under construction; empty between calls */
+	struct board *board;       /* NULL: none, lines are written at once */
+	struct screen screen;
+	struct buf held;           /* lines for above the board, at its next drawing */
+	int64_t drawn_ms;          /* monotonic */
 };
+
+/* All that waits to be shown, and the board below it. */
+static void
+redraw(struct progress *g)
+{
+	struct board_view v = { .colour = g->o.colour, .now_ms = clock_mono_ms() };
+	size_t nlines;
+
+	screen_size(&g->screen, &v.columns, &v.rows);
+	nlines = board_draw(g->board, &v, &g->line);
+	screen_show(&g->screen, buf_str(&g->held), buf_str(&g->line), nlines);
+	buf_truncate(&g->held, 0);
+	buf_truncate(&g->line, 0);
+	g->drawn_ms = v.now_ms;
+}
+
+/* Writes the line and empties it. Above a board it waits for the next tick: one write shows both,
+ * and however many lines there are, the board is drawn no more often. */
+static void
+flush(struct progress *g)
+{
+	if (g->board)
+		buf_add(&g->held, buf_str(&g->line), g->line.len);
+	else
+		screen_write(g->o.fd, buf_str(&g->line), g->line.len);
+	buf_truncate(&g->line, 0);
+	if (g->board && clock_mono_ms() - g->drawn_ms >= LATE_MS)
+		redraw(g);
+}
+
+static void
+open_board(struct progress *g)
+{
+	g->board = board_new(g->plan, g->nthreads, g->timed, clock_mono_ms());
+	screen_open(&g->screen, g->o.fd);
+}
+
+/* What waited is written, the board is gone. */
+static void
+close_board(struct progress *g)
+{
+	if (!g->board)
+		return;
+	screen_show(&g->screen, buf_str(&g->held), "", 0);
+	screen_close(&g->screen);
+	board_free(g->board);
+	g->board = NULL;
+	buf_truncate(&g->held, 0);
+}
 
 struct progress *
 progress_new(const struct progress_options *o)
@@ -45,29 +102,11 @@ progress_free(struct progress *g)
 {
 	if (!g)
 		return;
+	close_board(g);
 	buf_release(&g->line);
+	buf_release(&g->held);
 	pthread_mutex_destroy(&g->lock);
 	free(g);
-}
-
-/* Writes the line and empties it. A reader that went away must not end the run. */
-static void
-flush(struct progress *g)
-{
-	const char *p = buf_str(&g->line);
-	size_t left = g->line.len;
-
-	while (left) {
-		ssize_t n = write(g->o.fd, p, left);
-
-		if (n < 0 && (errno == EINTR || errno == EAGAIN))
-			continue;
-		if (n < 0)
-			break;
-		p += n;
-		left -= (size_t)n;
-	}
-	buf_truncate(&g->line, 0);
 }
 
 static void
@@ -86,23 +125,6 @@ add_time(struct progress *g, int64_t at_ms)
 
 	clock_hms(at_ms, hms);
 	buf_addf(&g->line, "%s  ", hms);
-}
-
-/* What people call the node: its name, its version, and its package where that is not the project. */
-static void
-add_short_name(struct progress *g, const struct node *n)
-{
-	const char *project = g->plan->graph->project_name;
-
-	if (!project || strcmp(n->package, project) != 0) {
-		text_add_safe(&g->line, n->package, false, NULL);
-		buf_addc(&g->line, '.');
-	}
-	text_add_safe(&g->line, n->name, false, NULL);
-	if (n->version) {
-		buf_adds(&g->line, ".v");
-		text_add_safe(&g->line, n->version, false, NULL);
-	}
 }
 
 /* ---- text ---- */
@@ -137,7 +159,7 @@ add_name(struct progress *g, const struct node *n)
 	size_t from = g->line.len, width;
 
 	buf_addf(&g->line, "%s ", kind_name(n->kind));
-	add_short_name(g, n);
+	task_add_name(&g->line, g->plan->graph, n);
 	width = text_width(g->line.data + from);
 	buf_addc(&g->line, ' ');
 	buf_pad(&g->line, '.', width + 4 < NAME_COLUMN ? NAME_COLUMN - width : 4);
@@ -161,6 +183,15 @@ below_root(const struct progress *g, const char *path)
 	return n && text_starts(path, g->o.root) && path[n] == '/' ? path + n + 1 : path;
 }
 
+/* Beside a board: it counts the good ones and those held back by what was shown before. */
+static bool
+is_news(const struct run_event *ev)
+{
+	const struct run_task *t = ev->task;
+
+	return ev->to == TASK_DONE && (!result_status_good(t->status) || t->status == RESULT_WARN);
+}
+
 static void
 say_ended(struct progress *g, const struct run_event *ev)
 {
@@ -171,7 +202,8 @@ say_ended(struct progress *g, const struct run_event *ev)
 	g->nended++;
 	if (t->attempts == 0 && ev->to == TASK_DONE && !bad)
 		g->nkept++;
-	if ((g->o.quiet && !bad) || (t->attempts == 0 && ev->to == TASK_DONE && !bad))
+	if ((g->o.quiet && !bad) || (t->attempts == 0 && ev->to == TASK_DONE && !bad) ||
+	    (g->board && !is_news(ev)))
 		return;
 	for (size_t n = g->plan->ntasks; n; n /= 10)
 		total++;
@@ -307,6 +339,23 @@ progress_log(struct progress *g, const char *id, const char *level, const char *
 	pthread_mutex_unlock(&g->lock);
 }
 
+static void
+on_task(struct progress *g, const struct run_event *ev)
+{
+	if (g->o.board && !g->board && g->nended == 0)
+		open_board(g);
+	if (g->board)
+		board_note(g->board, ev, clock_mono_ms());
+	if (g->o.format == PROGRESS_JSON)
+		json_task(g, ev);
+	else if (ev->to == TASK_DONE || ev->to == TASK_SKIPPED)
+		say_ended(g, ev);
+	else if (ev->to == TASK_BACKOFF)
+		say_retry(g, ev);
+	if (g->nended == g->plan->ntasks)
+		close_board(g);
+}
+
 static int
 on_event(void *self, const struct run_event *ev, struct err *err)
 {
@@ -315,15 +364,11 @@ on_event(void *self, const struct run_event *ev, struct err *err)
 	(void)err;
 	if (ev->kind == EVENT_LOG)
 		progress_log(g, NULL, ev->level, ev->text);
-	if (ev->kind != EVENT_TASK)
-		return 0;
 	pthread_mutex_lock(&g->lock);
-	if (g->o.format == PROGRESS_JSON)
-		json_task(g, ev);
-	else if (ev->to == TASK_DONE || ev->to == TASK_SKIPPED)
-		say_ended(g, ev);
-	else if (ev->to == TASK_BACKOFF)
-		say_retry(g, ev);
+	if (ev->kind == EVENT_TASK)
+		on_task(g, ev);
+	else if (ev->kind == EVENT_TICK && g->board)
+		redraw(g);
 	pthread_mutex_unlock(&g->lock);
 	return 0;
 }
@@ -339,6 +384,8 @@ start(struct progress *g, const struct progress_head *h)
 {
 	g->plan = h->plan;
 	g->o = h->options;
+	g->nthreads = h->nthreads;
+	g->timed = h->timed;
 	if (g->o.format == PROGRESS_JSON) {
 		json_open(g, "start", clock_wall_ms());
 		json_text(g, "command", h->command);
@@ -469,7 +516,7 @@ add_slowest(struct progress *g, const struct progress_tail *t)
 		buf_adds(&g->line, "  slowest: ");
 		for (size_t i = 0; i < n && i < NSLOWEST; i++) {
 			buf_adds(&g->line, i ? ", " : "");
-			add_short_name(g, v[i]->task->node);
+			task_add_name(&g->line, g->plan->graph, v[i]->task->node);
 			buf_addf(&g->line, " %.2fs", (double)v[i]->busy_ms / 1000);
 		}
 		buf_addc(&g->line, '\n');
@@ -486,7 +533,7 @@ add_retried(struct progress *g, const struct progress_tail *t)
 		if (r->attempts < 2)
 			continue;
 		buf_adds(&g->line, "  retried: ");
-		add_short_name(g, r->task->node);
+		task_add_name(&g->line, g->plan->graph, r->task->node);
 		buf_addf(&g->line, ", %u tries, ended %s\n", r->attempts, result_status_name(r->status));
 	}
 }
@@ -514,7 +561,7 @@ add_causes(struct progress *g, const struct progress_tail *t)
 			if (t->tasks[k].state != TASK_SKIPPED || t->tasks[k].cause != i)
 				continue;
 			buf_adds(&g->line, shown++ ? ", " : ": held back ");
-			add_short_name(g, t->tasks[k].task->node);
+			task_add_name(&g->line, g->plan->graph, t->tasks[k].task->node);
 		}
 		if (held[i] > shown)
 			buf_addf(&g->line, " and %zu more", held[i] - shown);

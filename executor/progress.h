@@ -1,6 +1,7 @@
 /* executor/progress.h -- what the user sees of a run: a line a node, failures in full when they
  * happen, a summary at the end; or the same as JSON lines (docs/events.md). An observer of the
- * scheduler; it writes to a file descriptor and knows no terminal.
+ * scheduler. With a board (executor/board.h) only what is news is a line: failures, warnings,
+ * retries and dbt's own lines; they appear above it at its next drawing.
  *
  *   progress_new -> progress_log ... -> progress_start -> (observer) -> progress_end
  *
@@ -22,6 +23,8 @@ struct progress_options {
 	enum progress_format format;
 	bool quiet;                  /* only what went wrong */
 	bool colour;
+	bool board;                  /* a live board below the lines, while nodes run; fd is able to
+	                              * (executor/screen.h), the format is text, and ticks come */
 	const char *root;            /* project folder: paths below it are shown without it */
 };
 
@@ -41,6 +44,7 @@ struct progress_head {
 	struct progress_options options;
 	const char *project, *target, *adapter, *dbt_version, *command;
 	unsigned nthreads;
+	bool timed;                  /* the plan's seconds come from earlier runs */
 };
 void progress_start(struct progress *g, const struct progress_head *h);
 

@@ -1,5 +1,9 @@
 #include "executor/task.h"
 
+#include <string.h>
+
+#include "util/text.h"
+
 static const char *const names[NTASK_STATES] = {
 #define X(id, name) name,
 	TASK_STATES(X)
@@ -44,5 +48,19 @@ plan_blocks(enum plan_command c, enum result_status s)
 		return c == PLAN_BUILD;
 	default:
 		return false;
+	}
+}
+
+void
+task_add_name(struct buf *b, const struct graph *g, const struct node *n)
+{
+	if (!g->project_name || strcmp(n->package, g->project_name) != 0) {
+		text_add_safe(b, n->package, false, NULL);
+		buf_addc(b, '.');
+	}
+	text_add_safe(b, n->name, false, NULL);
+	if (n->version) {
+		buf_adds(b, ".v");
+		text_add_safe(b, n->version, false, NULL);
 	}
 }

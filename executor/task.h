@@ -8,6 +8,7 @@
 
 #include "executor/runner.h"
 #include "graph/plan.h"
+#include "util/buf.h"
 
 #define TASK_STATES(X) \
 	X(WAITING, "waiting")   /* something before it has not ended */ \
@@ -31,6 +32,10 @@ bool task_step_legal(enum task_state from, enum task_state to);
  * build (task/build.py:33): error, fail, skipped, partial success;
  * others (task/runnable.py MARK_DEPENDENT_ERRORS_STATUSES): error, partial success. */
 bool plan_blocks(enum plan_command c, enum result_status s);
+
+/* Appends what people call the node, made safe: its name, its version, and its package where that is
+ * not the project. */
+void task_add_name(struct buf *b, const struct graph *g, const struct node *n);
 
 struct run_task {
 	const struct task *task;        /* plan's */
