@@ -206,6 +206,7 @@ FUZZ = \
 # Whole-program tests, run after the unit tests by tests/run.sh.
 SCRIPTS = \
 	tests/cli/config.sh \
+	tests/cli/board.py \
 	tests/cli/select.sh \
 	tests/cli/diff.sh \
 	tests/cli/lint.sh \

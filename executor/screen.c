@@ -86,13 +86,14 @@ screen_close(struct screen *s)
 }
 
 void
-screen_size(const struct screen *s, unsigned *columns, unsigned *rows)
+screen_size(struct screen *s, unsigned *columns, unsigned *rows)
 {
 	struct winsize w = { 0 };
 
 	if (ioctl(s->fd, TIOCGWINSZ, &w) < 0)
 		memset(&w, 0, sizeof(w));
-	*columns = w.ws_col;
+	s->resized = s->resized || w.ws_col != s->columns;
+	s->columns = *columns = w.ws_col;
 	*rows = w.ws_row;
 }
 
@@ -123,8 +124,10 @@ screen_show(struct screen *s, const char *lines, const char *picture, size_t nli
 {
 	bool front = in_front(s->fd);
 
+	/* Lines that a narrower terminal has wrapped are cleared first, or it would join them again. */
 	if (s->shown && front)
-		buf_adds(&s->out, *lines || !nlines ? CLEAR_BELOW : "\r");
+		buf_adds(&s->out, *lines || !nlines || s->resized ? CLEAR_BELOW : "\r");
+	s->resized = false;
 	buf_adds(&s->out, lines);
 	if (nlines && front) {
 		add_picture(&s->out, picture, nlines);

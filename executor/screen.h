@@ -21,6 +21,8 @@
 struct screen {
 	int fd;
 	bool shown;              /* there is a picture below the cursor */
+	unsigned columns;        /* at the last screen_size() */
+	bool resized;            /* since the last drawing */
 	struct buf out;          /* under construction; empty between calls */
 };
 
@@ -31,8 +33,8 @@ bool screen_able(int fd);
 void screen_open(struct screen *s, int fd);
 void screen_close(struct screen *s);     /* the picture is gone; an empty struct is fine */
 
-/* As it is at this moment; 0 = the terminal does not say. */
-void screen_size(const struct screen *s, unsigned *columns, unsigned *rows);
+/* As it is at this moment, before each drawing; 0 = the terminal does not say. */
+void screen_size(struct screen *s, unsigned *columns, unsigned *rows);
 
 /* In one write: whole lines that scroll, each ended by "\n" (or ""), and below them the picture of
  * nlines lines with "\n" between them, none wider than the terminal. nlines 0: no picture. */
