@@ -274,6 +274,11 @@ assert_silent(void)
 	buf_release(&said);
 }
 
+/* A tap on the first bar of the second thread. */
+static const char tap[] = "<script>{const c = document.querySelector('canvas'); if (c) {"
+    "const r = c.getBoundingClientRect(); c.dispatchEvent(new MouseEvent('click',"
+    "{clientX: r.left + 32, clientY: r.top + 24 + 24 + 12}));}}</script></body></html>";
+
 static bool
 show(struct buf *dom)
 {
@@ -293,6 +298,8 @@ show(struct buf *dom)
 		return false;
 	}
 	make(&page);
+	buf_truncate(&page, page.len - strlen("</body>\n</html>\n"));
+	buf_adds(&page, tap);
 	assert_int_equal(fs_replace("page.html", page.data, page.len, 0600, &err), 0);
 	shown = browse(dom);
 	if (shown)
@@ -365,6 +372,8 @@ test_a_browser_shows_every_kind_of_run(void **state)
 			if (!strstr(dom.data, tag))
 				fail_msg("the page has no %s", tag);
 		}
+		assert_non_null(strstr(dom.data, "error</span> in 0.30s"));
+		assert_non_null(strstr(dom.data, "from 0.00s on thread 2. Nothing kept it waiting."));
 		assert_null(strstr(dom.data, "NaN"));
 		assert_null(strstr(dom.data, "undefined</"));
 		assert_non_null(strstr(dom.data, "9.0\xc3\x97"));       /* of its median */
