@@ -275,7 +275,8 @@ send_fds(int fd, char first, const int *fds, size_t nfds)
 	header->cmsg_level = SOL_SOCKET;
 	header->cmsg_type = SCM_RIGHTS;
 	header->cmsg_len = CMSG_LEN(nfds * sizeof(int));
-	memcpy(CMSG_DATA(header), fds, nfds * sizeof(int));
+	for (size_t i = 0; i < nfds; i++)
+		memcpy(CMSG_DATA(header) + i * sizeof(int), &fds[i], sizeof(int));
 	do
 		n = sendmsg(fd, &msg, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);

@@ -65,9 +65,10 @@ add_columns(struct emit *e, const struct node *n)
 
 	if (cJSON_IsObject(columns) && columns->child) {
 		emit_add(e, ", \"columns\": [");
-		cJSON_ArrayForEach(column, columns)
+		cJSON_ArrayForEach(column, columns) {
 			emit_add(e, "%s[%q, %q, %q]", column == columns->child ? "" : ", ", column->string,
 			    member(column, "data_type"), member(column, "description"));
+		}
 		emit_add(e, "]");
 	}
 	cJSON_Delete(columns);

@@ -203,14 +203,12 @@ json_add_string(struct buf *b, const char *value)
 void
 json_add_compact(struct buf *b, const char *value)
 {
-	const char *end = json_end(value);
+	const char *end = json_end(value), *next;
 
-	while (value && value < end) {
-		const char *s = *value == '"' ? string_end(value) : value + 1;
-
-		if (!strchr(" \t\r\n", *value))
-			buf_add(b, value, (size_t)(s - value));
-		value = s;
+	for (const char *at = value; at < end; at = next) {
+		next = *at == '"' ? string_end(at) : at + 1;
+		if (!strchr(" \t\r\n", *at))
+			buf_add(b, at, (size_t)(next - at));
 	}
 }
 
