@@ -106,45 +106,43 @@ add_code_point(struct buf *out, unsigned c)
 	buf_addf(out, "\\u%04x", c);
 }
 
-/* A string as json.dumps() has it: what is not ASCII is escaped. The scanner checked the UTF-8. */
+/* A string as json.dumps() has it: what is not ASCII is escaped. The scanner checked the UTF-8.
+ * Returns what follows the closing quote. */
 static const char *
 add_string(struct buf *out, const char *s)
 {
 	buf_addc(out, *s++);
-	while (*s && *s != '"') {
-		unsigned char c = (unsigned char)*s;
-		unsigned n = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2, code;
+	while (*s != '"') {
+		const char *plain = s;
+		unsigned c, n, code;
 
-		if (c == '\\') {
-			if (s[1] == '/')
-				buf_addc(out, '/');
-			else
-				buf_add(out, s, 2);
-			s += 2;
-		} else if (c < 0x7f) {
-			buf_addc(out, *s++);
-		} else if (c == 0x7f) {
-			add_code_point(out, c);
+		while (*s >= ' ' && *s < 0x7f && *s != '"' && *s != '\\')
 			s++;
-		} else {
-			code = c & (0x7fu >> n);
-			for (unsigned i = 1; i < n; i++)
-				code = code << 6 | ((unsigned char)s[i] & 0x3f);
-			add_code_point(out, code);
-			s += n;
+		buf_add(out, plain, (size_t)(s - plain));
+		c = (unsigned char)*s;
+		if (c == '"')
+			break;
+		if (c == '\\') {
+			buf_add(out, s[1] == '/' ? s + 1 : s, s[1] == '/' ? 1 : 2);
+			s += 2;
+			continue;
 		}
+		n = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
+		code = n == 1 ? c : c & (0x7fu >> n);
+		for (unsigned i = 1; i < n; i++)
+			code = code << 6 | ((unsigned char)s[i] & 0x3f);
+		add_code_point(out, code);
+		s += n;
 	}
 	buf_addc(out, '"');
-	return *s ? s + 1 : s;
+	return s + 1;
 }
 
-/* JSON text in Python's own spacing: ", " and ": ". */
+/* A whole JSON value in Python's own spacing: ", " and ": ". */
 static void
-add_json(struct buf *out, const char *text)
+add_json(struct buf *out, struct scan_text value)
 {
-	const char *end = json_end(text);
-
-	for (const char *s = text; end && s < end;) {
+	for (const char *s = value.s, *end = s + value.len; s < end;) {
 		if (*s == '"') {
 			s = add_string(out, s);
 			continue;
@@ -158,73 +156,128 @@ add_json(struct buf *out, const char *text)
 }
 
 static void
-add_key(struct buf *out, const char *key)
+add_pair(struct buf *out, const char *key, struct scan_text value)
 {
 	if (out->len > 0 && out->data[out->len - 1] != '{')
 		buf_adds(out, ", ");
 	text_add_json(out, key);
 	buf_adds(out, ": ");
+	add_json(out, value);
 }
 
-/* "config.materialized": the value under the keys, or NULL. */
+static bool
+is_first_part(const char *path, const char *s, size_t len)
+{
+	return strcspn(path, ".") == len && memcmp(path, s, len) == 0;
+}
+
+/* Past the first part of "config.materialized". */
 static const char *
-nested(const char *object, const char *path)
+rest_of(const char *path)
 {
-	while (object && *path) {
-		size_t n = strcspn(path, ".");
-		char *key = xstrndup(path, n);
+	const char *dot = strchr(path, '.');
 
-		object = json_get(object, key);
-		free(key);
-		path += n;
-		path += *path == '.';
-	}
-	return object;
+	return dot ? dot + 1 : NULL;
 }
 
-static void
-add_asked_keys(struct buf *out, const char *node, const struct strs *keys)
+/* The value under the further parts of the path, or NULL. */
+static const char *
+nested(const char *value, const char *path)
 {
-	for (size_t i = 0; i < keys->n; i++) {
-		const char *key = keys->v[i];
-		const char *value = strchr(key, '.') ? nested(node, key) : json_get(node, key);
+	while (value && path) {
+		char *key = xstrndup(path, strcspn(path, "."));
 
-		if (!value || (strchr(key, '.') && json_is_null(value)))
-			continue;
-		add_key(out, key);
-		add_json(out, value);
+		value = json_get(value, key);
+		free(key);
+		path = rest_of(path);
 	}
+	return value;
+}
+
+/* The keys of --output-keys, in their order. */
+static int
+read_asked(struct scan *s, const struct strs *keys, struct buf *line)
+{
+	char **values = xcalloc(keys->n, sizeof(*values));    /* of the first parts; NULL: absent */
+	struct scan_text key;
+	int more;
+
+	while ((more = scan_key(s, &key)) > 0) {
+		size_t slot = 0;
+		struct scan_text value;
+
+		while (slot < keys->n && !is_first_part(keys->v[slot], key.s, key.len))
+			slot++;
+		if (slot < keys->n)
+			scan_mark(s);
+		if (scan_skip(s) < 0) {
+			more = -1;
+			break;
+		}
+		if (slot == keys->n)
+			continue;
+		value = scan_marked(s);
+		free(values[slot]);
+		values[slot] = xstrndup(value.s, value.len);
+	}
+	for (size_t i = 0; more == 0 && i < keys->n; i++) {
+		const char *path = rest_of(keys->v[i]), *value = NULL;
+
+		for (size_t k = 0; k < keys->n && !value; k++)
+			if (is_first_part(keys->v[k], keys->v[i], strcspn(keys->v[i], ".")))
+				value = nested(values[k], path);
+		if (value && !(path && json_is_null(value)))
+			add_pair(line, keys->v[i], (struct scan_text){ value, json_len(value) });
+	}
+	for (size_t i = 0; i < keys->n; i++)
+		free(values[i]);
+	free(values);
+	return more;
 }
 
 /* dbt's own choice, in the node's order. */
-static void
-add_usual_keys(struct buf *out, const char *node)
+static int
+read_usual(struct scan *s, struct buf *line)
 {
 	static const char *const usual[] = {
 		"alias", "name", "package_name", "depends_on", "tags", "config", "resource_type",
 		"source_name", "original_file_path", "unique_id",
 	};
+	struct scan_text key;
+	int more;
 
-	for (const char *item = json_first(node); item; item = json_next(item))
+	while ((more = scan_key(s, &key)) > 0) {
+		const char *wanted = NULL;
+
 		for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
-			if (json_is_string(item, usual[i])) {
-				add_key(out, usual[i]);
-				add_json(out, json_value(item));
-			}
+			if (strlen(usual[i]) == key.len && memcmp(usual[i], key.s, key.len) == 0)
+				wanted = usual[i];
+		if (wanted)
+			scan_mark(s);
+		if (scan_skip(s) < 0)
+			return -1;
+		if (wanted)
+			add_pair(line, wanted, scan_marked(s));
+	}
+	return more;
 }
 
+/* One node's line; new string. NULL after an error. */
 static char *
-node_line(const char *node, const struct strs *keys)
+read_node(struct scan *s, const struct strs *keys)
 {
 	struct buf line = BUF_INIT;
+	int rc;
 
 	buf_addc(&line, '{');
-	if (keys->n > 0)
-		add_asked_keys(&line, node, keys);
-	else
-		add_usual_keys(&line, node);
+	rc = scan_object(s);
+	if (rc == 0)
+		rc = keys->n > 0 ? read_asked(s, keys, &line) : read_usual(s, &line);
 	buf_adds(&line, "}\n");
-	return buf_detach(&line);
+	if (rc == 0)
+		return buf_detach(&line);
+	buf_release(&line);
+	return NULL;
 }
 
 /* One section of the manifest: the lines of the nodes in it that are wanted. */
@@ -240,21 +293,16 @@ read_section(struct scan *s, const struct listing *l, char **lines)
 		return -1;
 	while ((more = scan_key(s, &key)) > 0) {
 		const struct node *n = map_getn(&l->g->by_id, key.s, key.len);
-		bool wanted = n && set_has(l->set, n->index);
-		struct scan_text text;
-		char *node;
 
-		if (wanted)
-			scan_mark(s);
-		if (scan_skip(s) < 0)
-			return -1;
-		if (!wanted)
+		if (!n || !set_has(l->set, n->index)) {
+			if (scan_skip(s) < 0)
+				return -1;
 			continue;
-		text = scan_marked(s);
-		node = xstrndup(text.s, text.len);
+		}
 		free(lines[n->index]);
-		lines[n->index] = node_line(node, l->keys);
-		free(node);
+		lines[n->index] = read_node(s, l->keys);
+		if (!lines[n->index])
+			return -1;
 	}
 	return more;
 }

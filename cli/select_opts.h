@@ -1,7 +1,7 @@
 /* cli/select_opts.h -- the options of selection as one table for all commands that read a manifest.
  *
- *   opts_parse(..., { select_opts, from_opts, own, NULL }, ...);
- *   select_opts_resolve(fields, g, &set, &err);  ...  select_opts_release();
+ *   opts_parse(..., { select_opts, source_opts, own, NULL }, ...);
+ *   select_opts_resolve(kinds, all_kinds, fields, g, &set, &err);  ...  select_opts_release();
  *
  * The tables fill `selecting`: there is one command line. Thread: main.
  */

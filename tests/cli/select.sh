@@ -80,6 +80,10 @@ quiet() { [ -s err ] && say "$name: said $(cat err)"; return 0; }
 [ "$(cat out)" = returns ] || say "target-path and flags of dbt_project.yml: found $(cat out err)"
 (cd proj/models/deep && "$HEDDLE" ls -s returns --output name) >out 2>err
 [ "$(cat out)" = returns ] || say "the project above: found $(cat out err)"
+mkdir -p proj/prod
+cp "$manifests/before/manifest.json" proj/prod/
+(cd proj/models/deep && DBT_STATE=prod "$HEDDLE" ls -s state:new --output name --exclude resource_type:test) >out 2>err
+[ "$(tr '\n' ' ' <out)" = 'product_sales_v1 returns ' ] || say "--state is relative to the project: found $(cat out err)"
 count project-dir 1 --project-dir proj -s returns
 quiet
 count target-path 0 --project-dir proj --target-path target -s returns
