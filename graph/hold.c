@@ -1,8 +1,9 @@
 /*
  * A walk down the graph carries one bit for every (barrier, parent) pair: bit set at a node means
  * that parent is an ancestor. A node that has all bits of a barrier is held by it, and the bits go
- * no further. Barriers are handled in batches that fit one word (a barrier with more parents gets
- * several), and a walk covers only the stretch of the order that some bit reaches.
+ * no further. On the way it shows which parents come before another one of the same barrier.
+ * Barriers are handled in batches that fit one word (a barrier with more parents gets several),
+ * and a walk covers only the stretch of the order that some bit reaches.
  */
 #include "graph/hold.h"
 
@@ -17,7 +18,8 @@
 
 struct tested {
 	uint32_t test;
-	const uint32_t *parents;
+	uint32_t first;            /* place of the first parent in the order */
+	uint32_t *parents;         /* sorted, each once */
 	size_t nparents;
 };
 
@@ -26,7 +28,9 @@ struct walk {
 	const uint32_t *order;     /* nodes that matter, parents first */
 	size_t norder;
 	uint32_t *position;        /* node -> place in order */
+	uint32_t *furthest;        /* node -> the last place of a child, or its own */
 	uint64_t *seen, *own;      /* node -> `words` words: bits of its ancestors, of itself */
+	uint64_t *passed;          /* `words` words: bits of parents that come before another */
 	size_t words;              /* in this batch */
 };
 
@@ -48,6 +52,8 @@ compare_u32(const void *a, const void *b)
 static int
 compare_parents(const struct tested *a, const struct tested *b)
 {
+	if (a->first != b->first)
+		return a->first < b->first ? -1 : 1;
 	if (a->nparents != b->nparents)
 		return a->nparents < b->nparents ? -1 : 1;
 	for (size_t i = 0; i < a->nparents; i++)
@@ -65,24 +71,25 @@ compare_tested(const void *a, const void *b)
 	return order ? order : compare_u32(&x->test, &y->test);
 }
 
-/* The parents of a node, sorted, each once. */
-static const uint32_t *
-unique_parents(const struct node *n, struct arena *arena, size_t *count)
+static void
+take_parents(const struct walk *w, const struct node *n, struct arena *arena, struct tested *t)
 {
-	uint32_t *v = arena_alloc(arena, n->nparents * sizeof(*v));
-	size_t k = 0;
+	uint32_t *v = t->parents = arena_alloc(arena, n->nparents * sizeof(*v));
 
 	memcpy(v, n->parents, n->nparents * sizeof(*v));
 	qsort(v, n->nparents, sizeof(*v), compare_u32);
-	for (size_t i = 0; i < n->nparents; i++)
-		if (k == 0 || v[k - 1] != v[i])
-			v[k++] = v[i];
-	*count = k;
-	return v;
+	t->first = w->position[v[0]];
+	for (size_t i = 0; i < n->nparents; i++) {
+		if (w->position[v[i]] < t->first)
+			t->first = w->position[v[i]];
+		if (t->nparents == 0 || v[t->nparents - 1] != v[i])
+			v[t->nparents++] = v[i];
+	}
 }
 
+/* Neighbours in the result begin near each other, so that a batch has a short walk. */
 static struct barrier *
-group_tests(const struct graph *g, const struct set *tests, struct arena *arena, size_t *nbarriers)
+group_tests(const struct walk *w, const struct set *tests, struct arena *arena, size_t *nbarriers)
 {
 	struct tested *v = xcalloc(set_count(tests) + 1, sizeof(*v));
 	struct barrier *barriers;
@@ -90,13 +97,12 @@ group_tests(const struct graph *g, const struct set *tests, struct arena *arena,
 	size_t n = 0, k = 0;
 
 	for (size_t i = set_next(tests, 0); i < tests->nbits; i = set_next(tests, i + 1)) {
-		const struct node *node = &g->nodes[i];
+		const struct node *node = &w->g->nodes[i];
 
 		if (node->kind != KIND_TEST || node->nparents == 0)
 			continue;
 		v[n].test = (uint32_t)i;
-		v[n].parents = unique_parents(node, arena, &v[n].nparents);
-		n++;
+		take_parents(w, node, arena, &v[n++]);
 	}
 	qsort(v, n, sizeof(*v), compare_tested);
 	barriers = xcalloc(n + 1, sizeof(*barriers));
@@ -122,6 +128,15 @@ has_bits(const uint64_t *words, size_t first, size_t n)
 	return true;
 }
 
+static bool
+any_of(const uint64_t *words, size_t first, size_t n)
+{
+	for (size_t i = first; i < first + n; i++)
+		if (words[i / WORD] >> (i % WORD) & 1)
+			return true;
+	return false;
+}
+
 static void
 drop_bits(uint64_t *words, size_t first, size_t n)
 {
@@ -138,25 +153,43 @@ any_bits(const uint64_t *words, size_t nwords)
 	return false;
 }
 
-static size_t
-furthest_child(const struct walk *w, uint32_t v, size_t last)
-{
-	const struct node *n = &w->g->nodes[v];
-
-	for (size_t i = 0; i < n->nchildren; i++) {
-		uint32_t c = n->children[i];
-
-		if (!is_idle_leaf(&w->g->nodes[c]) && w->position[c] > last)
-			last = w->position[c];
-	}
-	return last;
-}
-
 static void
 hold(struct barrier *b, uint32_t v)
 {
 	b->held = xgrow(b->held, b->nheld, &b->held_cap, sizeof(*b->held));
 	b->held[b->nheld++] = v;
+}
+
+/* v is a parent of some barriers: those parents of theirs that it has seen come before it. */
+static void
+pass_parents(struct walk *w, uint32_t v, const struct barrier *batch, size_t n)
+{
+	const uint64_t *seen = &w->seen[v * w->words], *own = &w->own[v * w->words];
+	size_t bit = 0;
+
+	for (size_t i = 0; i < n; bit += batch[i++].nparents) {
+		if (!any_of(own, bit, batch[i].nparents))
+			continue;
+		for (size_t k = bit; k < bit + batch[i].nparents; k++)
+			if (any_of(seen, k, 1))
+				w->passed[k / WORD] |= (uint64_t)1 << (k % WORD);
+	}
+}
+
+static void
+drop_passed_parents(const struct walk *w, struct barrier *batch, size_t n)
+{
+	size_t bit = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t kept = 0, nparents = batch[i].nparents;
+
+		for (size_t k = 0; k < nparents; k++)
+			if (!any_of(w->passed, bit + k, 1))
+				batch[i].parents[kept++] = batch[i].parents[k];
+		batch[i].nparents = kept;
+		bit += nparents;
+	}
 }
 
 /* Collects at v what its parents saw, and stops what is complete. True when bits go on from v. */
@@ -171,6 +204,8 @@ visit(struct walk *w, uint32_t v, struct barrier *batch, size_t n)
 		for (size_t k = 0; k < w->words; k++)
 			seen[k] |= w->seen[node->parents[i] * w->words + k] |
 				w->own[node->parents[i] * w->words + k];
+	if (any_bits(&w->own[v * w->words], w->words))
+		pass_parents(w, v, batch, n);
 	if ((KIND_BIT(node->kind) & HOLDABLE) && any_bits(seen, w->words)) {
 		for (size_t i = 0; i < n; bit += batch[i++].nparents) {
 			if (!has_bits(seen, bit, batch[i].nparents))
@@ -206,14 +241,16 @@ walk_batch(struct walk *w, struct barrier *batch, size_t n, size_t nbits)
 		}
 	}
 	for (size_t i = first; i <= last; i++)
-		if (visit(w, w->order[i], batch, n))
-			last = furthest_child(w, w->order[i], last);
+		if (visit(w, w->order[i], batch, n) && w->furthest[w->order[i]] > last)
+			last = w->furthest[w->order[i]];
 	for (size_t i = first; i <= last; i++) {
 		size_t at = w->order[i] * w->words;
 
 		memset(&w->seen[at], 0, w->words * sizeof(*w->seen));
 		memset(&w->own[at], 0, w->words * sizeof(*w->own));
 	}
+	drop_passed_parents(w, batch, n);
+	memset(w->passed, 0, w->words * sizeof(*w->passed));
 }
 
 static void
@@ -229,6 +266,17 @@ order_without_leaves(struct walk *w, const uint32_t *order, struct arena *arena)
 		kept[w->norder++] = order[i];
 	}
 	w->order = kept;
+	w->furthest = arena_alloc(arena, (w->g->nnodes + 1) * sizeof(*w->furthest));
+	for (size_t i = 0; i < w->norder; i++) {
+		const struct node *n = &w->g->nodes[kept[i]];
+		uint32_t last = (uint32_t)i;
+
+		for (size_t k = 0; k < n->nchildren; k++)
+			if (!is_idle_leaf(&w->g->nodes[n->children[k]]) &&
+			    w->position[n->children[k]] > last)
+				last = w->position[n->children[k]];
+		w->furthest[kept[i]] = last;
+	}
 }
 
 struct barrier *
@@ -236,15 +284,17 @@ hold_barriers(const struct graph *g, const struct set *tests, const uint32_t *or
     struct arena *arena, size_t *nbarriers)
 {
 	struct walk w = { .g = g };
-	struct barrier *all = group_tests(g, tests, arena, nbarriers);
+	struct barrier *all;
 	size_t n, most = WORD;
 
+	order_without_leaves(&w, order, arena);
+	all = group_tests(&w, tests, arena, nbarriers);
 	for (size_t i = 0; i < *nbarriers; i++)
 		if (all[i].nparents > most)
 			most = all[i].nparents;
 	w.seen = xcalloc(g->nnodes + 1, words_for(most) * sizeof(*w.seen));
 	w.own = xcalloc(g->nnodes + 1, words_for(most) * sizeof(*w.own));
-	order_without_leaves(&w, order, arena);
+	w.passed = xcalloc(words_for(most), sizeof(*w.passed));
 	for (size_t i = 0; i < *nbarriers; i += n) {
 		size_t nbits = all[i].nparents;
 
@@ -254,6 +304,7 @@ hold_barriers(const struct graph *g, const struct set *tests, const uint32_t *or
 	}
 	free(w.seen);
 	free(w.own);
+	free(w.passed);
 	return all;
 }
 

@@ -21,14 +21,14 @@
 struct barrier {
 	const uint32_t *tests;     /* node indexes, sorted */
 	size_t ntests;
-	const uint32_t *parents;   /* theirs, each once, sorted */
+	uint32_t *parents;         /* theirs, but for those that come before another one */
 	size_t nparents;
 	uint32_t *held;            /* in the order given */
 	size_t nheld, held_cap;
 };
 
 /*
- * The barriers that the data tests among `tests` form, in the order of their parents.
+ * The barriers that the data tests among `tests` form; tests without parents are in none.
  * order: every node of the graph, parents first. New array and `held` arrays: hold_free();
  * the rest lives in the arena.
  */

@@ -139,15 +139,14 @@ wire_unit_tests(struct wiring *w)
 	}
 }
 
+/* The graph's own edges, but for those into chosen nodes of the kinds to leave out. */
 static void
-wire_graph(struct wiring *w)
+wire_graph(struct wiring *w, unsigned leave_out)
 {
-	bool build = w->plan->command == PLAN_BUILD;
-
 	for (size_t i = 0; i < w->g->nnodes; i++) {
 		const struct node *n = &w->g->nodes[i];
 
-		if (build && n->kind == KIND_UNIT_TEST)
+		if ((KIND_BIT(n->kind) & leave_out) && set_has(&w->chosen, i))
 			continue;
 		for (size_t k = 0; k < n->nparents; k++)
 			add_edge(w, n->parents[k], w->gate[i]);
@@ -161,15 +160,16 @@ wire_tests(struct wiring *w, const uint32_t *order)
 	struct barrier *all = hold_barriers(w->g, &w->chosen, order, &w->scratch, &n);
 
 	for (size_t i = 0; i < n; i++) {
-		size_t vertex = w->nvertices;
+		const struct barrier *b = &all[i];
+		size_t vertex = w->nvertices++;
 
-		if (all[i].nheld == 0)
-			continue;
-		w->nvertices++;
-		for (size_t k = 0; k < all[i].ntests; k++)
-			add_edge(w, all[i].tests[k], vertex);
-		for (size_t k = 0; k < all[i].nheld; k++)
-			add_edge(w, vertex, w->gate[all[i].held[k]]);
+		for (size_t t = 0; t < b->ntests; t++) {
+			for (size_t k = 0; k < b->nparents; k++)
+				add_edge(w, b->parents[k], b->tests[t]);
+			add_edge(w, b->tests[t], vertex);
+		}
+		for (size_t k = 0; k < b->nheld; k++)
+			add_edge(w, vertex, w->gate[b->held[k]]);
 	}
 	hold_free(all, n);
 }
@@ -403,13 +403,13 @@ wire(struct wiring *w, struct err *err)
 	w->gate = arena_alloc(&w->scratch, (w->nvertices + 1) * sizeof(*w->gate));
 	for (size_t i = 0; i < w->nvertices; i++)
 		w->gate[i] = (uint32_t)i;
-	wire_graph(w);
+	wire_graph(w, 0);
 	if (!(order = in_order(w, err)))
 		return -1;
 	if (w->plan->command == PLAN_BUILD) {
 		w->nedges = 0;
 		wire_unit_tests(w);
-		wire_graph(w);
+		wire_graph(w, KIND_BIT(KIND_TEST) | KIND_BIT(KIND_UNIT_TEST));
 		wire_tests(w, order);
 		free(order);
 		if (!(order = in_order(w, err)))

@@ -82,6 +82,17 @@ exposures_and_functions_wait_for_no_test(void **state)
 }
 
 static void
+manifests_that_dbt_would_not_write(void **state)
+{
+	(void)state;
+	/* A model after a test, a test of a test, unit tests of nothing and of a seed, ... */
+	check_edges("model z\ntest t: z\nmodel a: t\n", PLAN_BUILD, NULL, "z>t t>a");
+	check_edges("model z\ntest t: z\ntest u: t\nmodel a: z\n", PLAN_BUILD, NULL, "z>t t>a t>u");
+	check_edges("model a\nunit_test u\nseed s\nunit_test v: s\n", PLAN_BUILD, NULL, "");
+	check_edges("model a\ntest t: a a\nmodel b: a a\n", PLAN_BUILD, NULL, "a>t t>b");
+}
+
+static void
 a_held_node_holds_its_own_tests_too(void **state)
 {
 	(void)state;
@@ -521,6 +532,7 @@ main(void)
 		cmocka_unit_test(tests_hold_back_what_comes_after_their_parents),
 		cmocka_unit_test(a_test_of_two_models_holds_back_only_what_needs_both),
 		cmocka_unit_test(exposures_and_functions_wait_for_no_test),
+		cmocka_unit_test(manifests_that_dbt_would_not_write),
 		cmocka_unit_test(a_held_node_holds_its_own_tests_too),
 		cmocka_unit_test(unselected_tests_hold_back_nothing),
 		cmocka_unit_test(unit_tests_run_before_their_model),
