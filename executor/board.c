@@ -10,7 +10,7 @@
 #define ROWS 24
 #define BAR_MIN 12           /* brackets included */
 #define BAR_MAX 32
-#define NAME_MIN 16          /* a name is not cut shorter than this for the sake of what follows it */
+#define NAME_MIN 16          /* what follows a name is left out before the name is cut shorter */
 #define SLOW 2               /* times the usual: shown as slow */
 
 #define GREEN "\033[32m"
@@ -35,7 +35,7 @@ struct board {
 	size_t nrunning, cap;
 
 	/* Tasks by their remaining path, the longest first: the first of them that has not started
-	 * is the longest way to the end besides what runs, since what it waits for has a longer one. */
+	 * is the longest way to the end besides what runs: what it waits for has a longer one. */
 	size_t *by_path, *place;
 	bool *away;              /* by task: runs or has ended */
 	size_t first;            /* in by_path; all before it are away */
@@ -259,7 +259,8 @@ add_cut(struct buf *out, const char *text, size_t width)
 enum part { BAR, COUNT, ELAPSED, LEFT, FAILED, WARNED, SKIPPED, RETRIES, NPARTS };
 
 /* Which of them a narrow terminal has room for first. */
-static const enum part matters[NPARTS] = { COUNT, FAILED, LEFT, ELAPSED, BAR, SKIPPED, RETRIES, WARNED };
+static const enum part matters[NPARTS] = { COUNT, FAILED, LEFT, ELAPSED, BAR, SKIPPED, RETRIES,
+	WARNED };
 
 static const char *const part_colours[NPARTS] = { [FAILED] = RED, [WARNED] = YELLOW,
 	[SKIPPED] = YELLOW, [RETRIES] = YELLOW };
@@ -286,7 +287,7 @@ fill_parts(const struct board *b, int64_t now_ms, struct buf parts[NPARTS])
 	if (b->nskipped)
 		buf_addf(&parts[SKIPPED], "%zu skipped", b->nskipped);
 	if (b->nretries)
-		buf_addf(&parts[RETRIES], "%zu %s", b->nretries, b->nretries == 1 ? "retry" : "retries");
+		buf_addf(&parts[RETRIES], b->nretries == 1 ? "%zu retry" : "%zu retries", b->nretries);
 }
 
 /* By work where times are known, else by tasks. */

@@ -67,7 +67,8 @@ step(struct stage *s, const char *name, enum task_state to, enum result_status s
 }
 
 static void
-note(struct stage *s, const char *name, enum task_state to, enum result_status status, int64_t now_ms)
+note(struct stage *s, const char *name, enum task_state to, enum result_status status,
+    int64_t now_ms)
 {
 	struct run_event ev = step(s, name, to, status);
 
@@ -215,27 +216,30 @@ test_time_left(void **state)
 	finish(&s);
 }
 
+#define NOTES "\xe6\xb3\xa8\xe6\x96\x87\xe6\xb3\xa8\xe6\x96\x87"    /* four wide characters */
+
 static void
 test_narrow_and_low(void **state)
 {
 	struct stage s = prepare(
 	    "model a_model_with_quite_a_name\n"
-	    "model \xe6\xb3\xa8\xe6\x96\x87\xe6\xb3\xa8\xe6\x96\x87\xe6\xb3\xa8\xe6\x96\x87\xe6\xb3\xa8\xe6\x96\x87\n"
+	    "model " NOTES NOTES "\n"
 	    "model c\nmodel d\nmodel e\n");
 
 	(void)state;
 	s.b = board_new(s.p, 5, true, 0);
 	starts(&s, "a_model_with_quite_a_name", 0);
-	starts(&s, "\xe6\xb3\xa8\xe6\x96\x87\xe6\xb3\xa8\xe6\x96\x87\xe6\xb3\xa8\xe6\x96\x87\xe6\xb3\xa8\xe6\x96\x87", 0);
+	starts(&s, NOTES NOTES, 0);
 	starts(&s, "c", 0);
 	starts(&s, "d", 0);
 	starts(&s, "e", 0);
 	assert_string_equal(drawn(&s, 20, 6, 500),
 	    "0/5  0s  ~1s left\n"
 	    "   0.5s  a_model_w\xe2\x80\xa6\n"
-	    "   0.5s  \xe6\xb3\xa8\xe6\x96\x87\xe6\xb3\xa8\xe6\x96\x87\xe2\x80\xa6\n"
+	    "   0.5s  " NOTES "\xe2\x80\xa6\n"
 	    "and 3 more");
-	assert_string_equal(drawn(&s, 40, 3, 500), "[#########.........]  0/5  0s  ~1s left\nand 5 more");
+	assert_string_equal(drawn(&s, 40, 3, 500),
+	    "[#########.........]  0/5  0s  ~1s left\nand 5 more");
 	finish(&s);
 }
 
@@ -254,12 +258,15 @@ test_no_line_is_too_wide(void **state)
 	starts(&s, "c", 0);
 	for (unsigned columns = 20; columns < 140; columns++)
 		for (unsigned rows = 1; rows < 12; rows++) {
-			char *text = xstrdup(drawn(&s, columns, rows, 5000000)), *rest = text;
+			char *text = xstrdup(drawn(&s, columns, rows, 5000000));
 			unsigned n = 0;
 
-			for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest), n++)
+			for (char *line = text, *end; line; line = end, n++) {
+				if ((end = strchr(line, '\n')))
+					*end++ = '\0';
 				if (text_width(line) >= columns)
 					fail_msg("%u columns: '%s'", columns, line);
+			}
 			if (n > 1 && n + 1 > rows)
 				fail_msg("%u lines and an empty one on %u rows", n, rows);
 			free(text);
@@ -278,7 +285,7 @@ test_hostile_names(void **state)
 	assert_int_equal(s.g->nnodes, 1);
 	s.g->nodes[0].name = "\033[2J\nx\xff\xe2\x80\xaey";
 	s.b = board_new(s.p, 1, false, 0);
-	ev = (struct run_event){ .kind = EVENT_TASK, .task = &s.tasks[0], .from = TASK_READY, .to = TASK_RUNNING };
+	ev = (struct run_event){ .kind = EVENT_TASK, .task = s.tasks, .to = TASK_RUNNING };
 	board_note(s.b, &ev, 0);
 	assert_int_equal(board_draw(s.b, &v, &s.lines), 2);
 	assert_non_null(strstr(s.lines.data, "model \\x1b[2J\\nx\xef\xbf\xbd\\u202ey"));
@@ -375,8 +382,8 @@ test_screen_writes(void **state)
 static struct progress *
 start_progress(const struct stage *s, int fd, bool board)
 {
-	struct progress_head h = { .plan = s->p, .project = "p", .adapter = "duckdb", .command = "build",
-		.nthreads = 2, .options = { .fd = fd, .board = board } };
+	struct progress_head h = { .plan = s->p, .project = "p", .adapter = "duckdb",
+		.command = "build", .nthreads = 2, .options = { .fd = fd, .board = board } };
 	struct progress *g = progress_new(&h.options);
 
 	progress_start(g, &h);
@@ -384,7 +391,8 @@ start_progress(const struct stage *s, int fd, bool board)
 }
 
 static void
-tell(struct stage *s, struct progress *g, const char *name, enum task_state to, enum result_status status)
+tell(struct stage *s, struct progress *g, const char *name, enum task_state to,
+    enum result_status status)
 {
 	struct run_event ev = step(s, name, to, status);
 	struct observer o = progress_observer(g);
@@ -445,7 +453,7 @@ test_news_above_the_board(void **state)
 	close_terminal(&t);
 }
 
-/* However many lines: they come with the next drawing, and one that does not come is not waited for. */
+/* However many lines, they come with the next drawing; one that stays away is not waited for. */
 static void
 test_lines_wait_for_the_next_drawing(void **state)
 {
@@ -490,8 +498,8 @@ test_without_a_board_a_line_a_node(void **state)
 	close_terminal(&t);
 }
 
-/* A hundred thousand tasks, each event and every thousandth drawn: seconds would mean that something
- * walks over all tasks. */
+/* A hundred thousand tasks, all their events, a thousand drawings: if it took seconds, something
+ * would walk over all tasks each time. */
 static void
 test_large_plan_is_cheap(void **state)
 {
