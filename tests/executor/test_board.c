@@ -217,6 +217,7 @@ test_time_left(void **state)
 }
 
 #define NOTES "\xe6\xb3\xa8\xe6\x96\x87\xe6\xb3\xa8\xe6\x96\x87"    /* four wide characters */
+#define LONG_NAME NOTES NOTES NOTES "_and_a_name_as_long_as_those_of_tests_are_" NOTES NOTES
 
 static void
 test_narrow_and_low(void **state)
@@ -246,7 +247,8 @@ test_narrow_and_low(void **state)
 static void
 test_no_line_is_too_wide(void **state)
 {
-	struct stage s = prepare(three);
+	struct stage s = prepare("model a\nmodel b\nmodel c\n"
+	    "model " LONG_NAME "\n");
 
 	(void)state;
 	s.p->tasks[0].seconds = 4000;
@@ -256,6 +258,7 @@ test_no_line_is_too_wide(void **state)
 	starts(&s, "c", 0);
 	note(&s, "c", TASK_BACKOFF, RESULT_ERROR, 0);
 	starts(&s, "c", 0);
+	starts(&s, LONG_NAME, 0);
 	for (unsigned columns = 20; columns < 140; columns++)
 		for (unsigned rows = 1; rows < 12; rows++) {
 			char *text = xstrdup(drawn(&s, columns, rows, 5000000));
