@@ -46,7 +46,7 @@ def case_python_without_dbt():
 
 def case_not_a_project():
     with tempfile.TemporaryDirectory() as folder:
-        refused(folder, ["build"], None, "dbt_project.yml")
+        refused(folder, ["build", "--profiles-dir", "."], None, "dbt_project.yml")
 
 
 def case_unknown_profile_and_target():
@@ -104,7 +104,7 @@ def case_disk_full():
         write(project, "models/marts/filler.py", """
 def model(dbt, session):
     dbt.config(materialized="table")
-    dbt.ref("daily_revenue")
+    dbt.ref("orders")
     with open("target/filler", "wb", buffering=0) as f:
         try:
             while True:

@@ -8,8 +8,8 @@ from harness import DBT, HEDDLE, cases, clean_env
 
 COMMANDS = ("build", "run", "test", "seed", "snapshot")
 MULTI = {"TUPLE"}          # takes several words
-END = ["--runner", "nonsense"]
-ENDED = "--runner: expected"
+END = ["--retries", "nonsense"]
+ENDED = "--retries: expected"
 
 
 def options_of(command):
