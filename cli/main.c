@@ -43,6 +43,17 @@ unknown_command(const char *name, struct err *err)
 	return EXIT_BAD_INPUT;
 }
 
+/* Of the n words that the option at argv[at] would take, those before the command: `--select` takes
+ * all that follow, but at least one (which may stand behind '='). */
+static int
+words_before_command(char **argv, int at, int n)
+{
+	for (int i = strchr(argv[at], '=') ? 1 : 2; i < n; i++)
+		if (command_find(argv[at + i]) || dbt_has_command(argv[at + i]))
+			return i;
+	return n;
+}
+
 /* Position of the command word in argv: after any of dbt's options. 0 = none. */
 static int
 find_command(int argc, char **argv, struct err *err)
@@ -57,7 +68,7 @@ find_command(int argc, char **argv, struct err *err)
 			err_hint(err, "heddle's own options go after the command: heddle build %s", argv[i]);
 			return -1;
 		}
-		i += n;
+		i += words_before_command(argv, i, n);
 	}
 	return i < argc ? i : 0;
 }
@@ -89,6 +100,12 @@ is_one_of(const char *s, const char *a, const char *b)
 	return strcmp(s, a) == 0 || strcmp(s, b) == 0;
 }
 
+static bool
+asks_for_version(const char *arg)
+{
+	return is_one_of(arg, "--version", "-V") || strcmp(arg, "-v") == 0;
+}
+
 static int
 dispatch(int argc, char **argv, struct err *err)
 {
@@ -100,7 +117,7 @@ dispatch(int argc, char **argv, struct err *err)
 	}
 	if (is_one_of(argv[1], "--help", "-h"))
 		return cmd_help.run(1, argv, err);
-	if (is_one_of(argv[1], "--version", "-V") || strcmp(argv[1], "-v") == 0) {
+	if (asks_for_version(argv[1]) || (argc == 3 && command_find(argv[1]) && asks_for_version(argv[2]))) {
 		puts("heddle " HEDDLE_VERSION);
 		return EXIT_GOOD;
 	}

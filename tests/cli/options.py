@@ -1,6 +1,7 @@
 """Every option that `dbt build|run|test|seed|snapshot --help` prints is taken by heddle, after the
 command and before it. No dbt is started: a wrong value of an option of heddle's own, seen only once
 all others were taken, ends each call."""
+import functools
 import re
 import subprocess
 
@@ -12,6 +13,7 @@ END = ["--retries", "nonsense"]
 ENDED = "--retries: expected"
 
 
+@functools.lru_cache(None)
 def options_of(command):
     """[(spellings, value's name or None)] from dbt's own help text."""
     text = subprocess.run([DBT, command, "--help"], stdout=subprocess.PIPE, text=True, check=True,
