@@ -212,7 +212,14 @@ SCRIPTS = \
 	tests/cli/lint.sh \
 	tests/cli/conformance.sh \
 	tests/cli/export.sh \
+	tests/cli/bad_input.sh \
+	tests/cli/options.py \
+	tests/cli/bad_project.py \
+	tests/cli/parity.py \
+	tests/cli/retry.py \
+	tests/cli/signals.py \
 	tests/cli/faults.py \
+	tests/cli/secrets.py \
 	tests/executor/makespan.sh \
 	tests/exporters/page.sh \
 	tests/golden/run.sh \
