@@ -10,7 +10,8 @@ cp -R samples/shop $demo || exit 2
 rm -rf $demo/manifests $demo/target $demo/*.duckdb*
 HEDDLE_PYTHON=$root/$2
 DBT_SEND_ANONYMOUS_USAGE_STATS=false
-export HEDDLE_PYTHON DBT_SEND_ANONYMOUS_USAGE_STATS
+HEDDLE_HISTORY=$root/$demo/history.db
+export HEDDLE_PYTHON HEDDLE_HISTORY DBT_SEND_ANONYMOUS_USAGE_STATS
 cd $demo || exit 2
 
 echo "\$ heddle build                           (in $demo, a copy of samples/shop)"
