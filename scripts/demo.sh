@@ -7,7 +7,7 @@ demo=build/demo
 rm -rf $demo
 mkdir -p build
 cp -R samples/shop $demo || exit 2
-rm -rf $demo/manifests $demo/target $demo/*.duckdb*
+rm -rf $demo/manifests $demo/exports $demo/target $demo/*.duckdb*
 HEDDLE_PYTHON=$root/$2
 DBT_SEND_ANONYMOUS_USAGE_STATS=false
 HEDDLE_HISTORY=$root/$demo/history.db

@@ -22,7 +22,7 @@ run_one() { # run_one NAME COMMAND...
 		env -i PATH="$PATH" HOME="$tmp" TMPDIR="$tmp" LANG=C.UTF-8 ROOT="$ROOT" HEDDLE="$B/heddle" \
 			HEDDLE_TEST_PYTHON="${HEDDLE_TEST_PYTHON-}" CI="${CI-}" HEDDLE_SHARED="${HEDDLE_SHARED-}" \
 			PYTHONDONTWRITEBYTECODE=1 UBSAN_OPTIONS=print_stacktrace=1 \
-			timeout "${TEST_TIMEOUT:-600}" "$@"
+			timeout "${TEST_TIMEOUT:-900}" "$@"
 	) >"$log" 2>&1
 	code=$?
 	rm -rf "$tmp"

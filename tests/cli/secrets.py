@@ -7,7 +7,7 @@ import threading
 
 from harness import HEDDLE, SHOP, Run, cases, clean_env, copy_project, edit, processes, read_results
 
-SECRET = "s3cr3t-0f-th3-l00m"
+SECRET = "s3cr3t-0f-th3-l00m-%d" % os.getpid()  # of this run alone: others may run beside it
 # dbt's own: it writes the SQL it ran, and may write vars into what it parsed.
 DBTS_FILES = ("target/compiled/", "target/run/", "target/manifest.json", "target/partial_parse.msgpack",
               "target/semantic_manifest.json", "target/graph.gpickle", "logs/dbt.log", "target/graph_summary.json")
