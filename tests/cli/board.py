@@ -311,11 +311,11 @@ def case_where_no_board_belongs():
     with Project(0) as d:
         for term, *words in (["dumb"], ["xterm", "--no-board"], ["xterm", "--quiet"],
                              ["xterm", "--log-format", "json"]):
-            t = Terminal(["build", "--select", "stg_orders", *words], d, term=term, colours=False)
+            t = Terminal(["build", "--select", "raw_orders", *words], d, term=term, colours=False)
             t.finish(0)
             assert b"\x1b" not in t.raw, (words, t.raw[-300:])
-        out = Run([HEDDLE, "build", "--select", "stg_orders"], d).check(0).out
-        assert "\x1b" not in out and re.search(r"1/\d+ +OK +model stg_orders", out), out[-500:]
+        out = Run([HEDDLE, "build", "--select", "raw_orders"], d).check(0).out
+        assert "\x1b" not in out and re.search(r"1/\d+ +OK +seed raw_orders", out), out[-500:]
 
 
 cases(globals())
