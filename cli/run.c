@@ -513,7 +513,8 @@ say_resumed(struct run *r, const struct journal_run *earlier, const struct resum
 
 	buf_addf(&b, "continuing run %s: %zu done before, %zu to run", fs_base(earlier->path), c->kept,
 	    c->again);
-	if (c->new_tasks)
+	/* A run that was cut off has no word of what it had not started yet. */
+	if (c->new_tasks && earlier->ended)
 		buf_addf(&b, ", %zu of them new in the manifest", c->new_tasks);
 	if (c->gone)
 		buf_addf(&b, "; %zu of its nodes are no longer selected", c->gone);
