@@ -224,6 +224,7 @@ SCRIPTS = \
 	tests/exporters/page.sh \
 	tests/golden/run.sh \
 	tests/cli/renamed.sh \
+	tests/cli/select_random.py \
 	tests/cli/history.py \
 
 obj = $(patsubst %.c,$(B)/%.o,$(1))
