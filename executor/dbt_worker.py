@@ -18,7 +18,7 @@ from the worker:
   {"ev":"ready","threads","hooks":[entry,...],"hooks_failed","skip_nodes","started_at"}
   {"ev":"log","id":ID|null,"level","code","text"}
   {"ev":"done","hooks":[entry,...],"elapsed","failure":null|text}   the process ends by itself
-  {"ev":"failed","message","trace":null|text}                       instead of parsed, ready, done
+  {"ev":"failed","message"}                                         instead of parsed, ready, done
 A channel, to the worker:  {"op":"run","id":ID,"attempt":N}
 from the worker:           {"ev":"result","id":ID, ...Task.answer()}
 An entry is the JSON text dbt itself would write for the result into run_results.json.
@@ -28,6 +28,7 @@ Works with dbt-core 1.8 to 1.11.
 """
 import array
 import atexit
+import functools
 import gc
 import importlib
 import json
@@ -55,6 +56,10 @@ TASKS = {
     "seed": ("dbt.task.seed", "SeedTask"),
     "snapshot": ("dbt.task.snapshot", "SnapshotTask"),
 }
+
+# What the Task below replaces or calls. A dbt without one of them is not driven by guess-work.
+NEEDED = ("_runtime_initialize", "before_run", "safe_run_hooks", "execute_nodes", "after_run",
+          "get_result", "get_runner", "call_runner", "_pool_thread_initializer")
 
 # Events that carry an exception out of a node, fired while it is being handled.
 FAULTS = ("CatchableExceptionOnRun", "GenericExceptionOnRun", "InternalErrorOnRun")
@@ -202,6 +207,10 @@ class Stamp:
             pass                           # then the next run writes the manifest again
 
 
+class UnknownNode(Exception):
+    pass
+
+
 class Place:
     """A thread inside a node: what a cancel needs to find its connection."""
 
@@ -301,6 +310,15 @@ class InProgress:
     def __init__(self):
         self.in_progress = set()
         self.in_progress_microbatch = set()
+
+
+def remember_secrets():
+    """dbt goes through the whole environment for every event and exception it makes, to mask the
+    values of DBT_ENV_SECRET_*: a twentieth of the time of small nodes."""
+    import dbt_common.events.functions as functions
+    import dbt_common.exceptions.base as exceptions
+    secrets = exceptions.env_secrets()
+    functions.env_secrets = exceptions.env_secrets = lambda: secrets
 
 
 class Session:
@@ -452,7 +470,7 @@ def task_class(base, session):
                           getattr(manifest, "functions", {})):
                 if node_id in nodes:
                     return nodes[node_id]
-            raise KeyError("dbt has no node '%s'" % node_id)
+            raise UnknownNode("dbt has no node '%s'" % node_id)
 
         def facts(self):
             from datetime import datetime
@@ -507,6 +525,7 @@ def task_class(base, session):
             status = super().before_run(adapter, selected_uids)
             self.skips = (status is not None and status != RunStatus.Success
                           and bool(getattr(get_flags(), "skip_nodes_if_on_run_start_fails", False)))
+            remember_secrets()
             gc.freeze()                    # what was parsed stays; the collector need not see it
             gc.enable()
             session.ready = True
@@ -530,8 +549,8 @@ def task_class(base, session):
                 data = json.loads(text)
                 try:
                     node = self.node(data["unique_id"])
-                except KeyError:
-                    continue
+                except UnknownNode:
+                    continue               # the project changed meanwhile
                 result = RunResult(
                     status=NodeStatus(data["status"]),
                     timing=[TimingInfo.from_dict(t) for t in data["timing"]],
@@ -610,9 +629,8 @@ def task_class(base, session):
 
         def apology(self, node_id, exc):
             """A fault of ours, or a node that is not there."""
-            message = "%s: %s" % (type(exc).__name__, exc)
-            answer = dict(fault_of(exc), status="error", internal=True, message=message,
-                          trace=traceback.format_exc())
+            message = str(exc) if isinstance(exc, UnknownNode) else traceback.format_exc().strip()
+            answer = dict(fault_of(exc), status="error", internal=True, message=message)
             try:
                 result = RunResult.from_node(self.node(node_id), RunStatus.Error, message)
                 self.last[node_id] = (result, "error")
@@ -819,15 +837,19 @@ def task_class(base, session):
         def abandon(self):
             """heddle is gone: leave no query behind."""
             self.enter_thread()
+            manager = self.adapter.connections
             deadline = time.monotonic() + EXIT_GRACE
-            own = self.adapter.connections.get_thread_identifier()
             while True:
-                for key in list(self.adapter.connections.thread_connections):
-                    if key != own:
-                        try:
-                            self.cancel_connection(key)
-                        except Exception:
-                            pass           # it may just have ended
+                if hasattr(manager, "cancel"):
+                    cancels = [functools.partial(self.cancel_connection, key)
+                               for key in list(manager.thread_connections)]
+                else:
+                    cancels = [self.cancel_all]
+                for cancel in cancels:
+                    try:
+                        cancel()
+                    except Exception:
+                        pass               # it may just have ended
                 time.sleep(CANCEL_AGAIN)
                 if not self.places or time.monotonic() > deadline:
                     return
@@ -836,16 +858,22 @@ def task_class(base, session):
             manager = self.adapter.connections
             connection = manager.thread_connections.get(key)
             # A connection that is not open has a lazy handle: touching it would open it.
-            if connection is None or str(getattr(connection.state, "value",
-                                                 connection.state)) != "open":
+            state = connection and str(getattr(connection.state, "value", connection.state))
+            if state != "open" or key == manager.get_thread_identifier():
                 return
             if not hasattr(manager, "cancel"):
-                return                     # only able to cancel all: heddle's grace period ends it
-            if self.adapter.type() == "duckdb":
-                manager.cancel(connection)
+                # Some adapters can cancel all queries or none; heddle's grace period ends a node
+                # that must go alone.
+                wanted = {node_id for node_id, _ in list(self.canceller.wanted)}
+                if all(place.node_id in wanted for place in list(self.places.values())):
+                    self.cancel_all()
             else:
                 with self.adapter.connection_named("cancel"):
                     manager.cancel(connection)
+
+        def cancel_all(self):
+            with self.adapter.connection_named("cancel"):
+                self.adapter.cancel_open_connections()
 
     return Task
 
@@ -883,6 +911,22 @@ class Canceller(threading.Thread):
             time.sleep(CANCEL_AGAIN)
 
 
+def invoke(session, verb, args):
+    """dbt, with our task in place of its own. Returns the exception that ended it, or None."""
+    from dbt.cli.main import dbtRunner
+    module_name, name = TASKS[verb]
+    module = importlib.import_module(module_name)
+    base = getattr(module, name)
+    missing = [need for need in NEEDED if not hasattr(base, need)]
+    if missing:
+        from dbt.version import __version__
+        return RuntimeError("dbt %s is not known to heddle: its %s has no %s" % (
+            __version__, name, ", ".join(missing)))
+    session.adapt()
+    setattr(module, name, task_class(base, session))
+    return dbtRunner(callbacks=[session.on_event]).invoke(args).exception
+
+
 def main(sock):
     gc.disable()                           # nothing of what is imported and parsed is garbage
     for signo in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -898,24 +942,21 @@ def main(sock):
     # multiprocessing's helper would lament over us on standard error, should we be killed
     sys.warnoptions.append("ignore::UserWarning:multiprocessing.resource_tracker")
     session = Session(control)
-    failure = trace = None
+    failure = None
     try:
-        from dbt.cli.main import dbtRunner
-        module_name, name = TASKS[start["verb"]]
-        module = importlib.import_module(module_name)
-        session.adapt()
-        setattr(module, name, task_class(getattr(module, name), session))
-        exception = dbtRunner(callbacks=[session.on_event]).invoke(start["args"]).exception
-        if session.manifest_written and exception is None:
+        exception = invoke(session, start["verb"], start["args"])
+        if exception is not None and not isinstance(exception, KeyboardInterrupt):
+            failure = plain(exception) or type(exception).__name__
+        elif session.manifest_written:
             session.stamp.set()
-    except BaseException as exc:
-        exception, trace = exc, traceback.format_exc()
-    if exception is not None and not isinstance(exception, KeyboardInterrupt):
-        failure = plain(exception) or type(exception).__name__
+    except ImportError as exc:
+        failure = "cannot import dbt: %s" % exc
+    except BaseException:
+        failure = traceback.format_exc()   # ours, not dbt's
     if session.ready or failure is None:
         session.report(failure)
     else:
-        control.send(ev="failed", message=failure, trace=trace)
+        control.send(ev="failed", message=failure)
     try:
         atexit._run_exitfuncs()            # logs, semaphores, the database file
         sys.stdout.flush()

@@ -198,9 +198,10 @@ await(struct worker *w, struct worker_process *p, enum process_stage stage, int 
 	enum process_stage reached = process_wait(p, stage, signal_fd, -1, &interrupted);
 	char *epitaph;
 
-	w->interrupted = w->interrupted || interrupted;
-	if (interrupted)
+	if (interrupted) {
+		w->interrupted = true;
 		return err_set(err, "interrupted");
+	}
 	if (reached <= PROCESS_DONE)
 		return 0;
 	if (reached == PROCESS_LOST)
@@ -659,15 +660,25 @@ worker_interrupted(const struct worker *w)
 }
 
 int
-worker_pid(const struct worker *w)
+worker_pid(struct worker *w)
 {
-	return w->process ? process_pid(w->process) : 0;
+	int pid;
+
+	pthread_mutex_lock(&w->lock);
+	pid = w->process ? process_pid(w->process) : 0;
+	pthread_mutex_unlock(&w->lock);
+	return pid;
 }
 
 unsigned
-worker_restarts(const struct worker *w)
+worker_restarts(struct worker *w)
 {
-	return w->restarts;
+	unsigned n;
+
+	pthread_mutex_lock(&w->lock);
+	n = w->restarts;
+	pthread_mutex_unlock(&w->lock);
+	return n;
 }
 
 void

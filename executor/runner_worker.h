@@ -117,8 +117,8 @@ int worker_finish(struct worker *w, const struct worker_outcome *outcomes, size_
     bool cancelled, const struct worker_end **end, struct err *err);
 
 bool worker_interrupted(const struct worker *w);   /* a signal ended the last wait */
-int worker_pid(const struct worker *w);            /* 0 = none alive */
-unsigned worker_restarts(const struct worker *w);
+int worker_pid(struct worker *w);                  /* 0 = none alive */
+unsigned worker_restarts(struct worker *w);
 void worker_free(struct worker *w);
 
 #endif
