@@ -24,7 +24,7 @@ class Project:
         return self
 
     def __exit__(self, *_):
-        shutil.rmtree(self.folder)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def run(self, *words, **env):
         return Run([PROGRAM, *words], self.dir, clean_env(XDG_STATE_HOME=self.state, **env))
