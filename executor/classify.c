@@ -13,10 +13,10 @@ struct rule {
 
 /*
  * Exception classes of drivers and of dbt, by the end of their full name (".X" matches any
- * module). The innermost of an exception chain is asked first: dbt wraps a driver's exception.
+ * module); those of psycopg2.errors are known by their code. The innermost of an exception chain
+ * is asked first: dbt wraps a driver's exception.
  */
 static const struct rule types[] = {
-	/* psycopg2.errors has one class a SQLSTATE: the code below says more, where there is one. */
 	{ "duckdb", ".ConnectionException", CLASS_CONNECTION },
 	{ "duckdb", ".IOException", CLASS_TRANSIENT },          /* file lock, http */
 	{ "duckdb", ".HTTPException", CLASS_TRANSIENT },
@@ -52,7 +52,7 @@ static const struct rule codes[] = {
 	{ NULL, "53", CLASS_TRANSIENT },         /* disk, memory, connections */
 	{ NULL, "55006", CLASS_TRANSIENT },      /* object in use */
 	{ NULL, "55P03", CLASS_TRANSIENT },      /* lock not available */
-	{ NULL, "57014", CLASS_TRANSIENT },      /* statement or lock timeout, cancelled by somebody */
+	{ NULL, "57014", CLASS_TRANSIENT },      /* statement timeout, or cancelled */
 	{ NULL, "57P01", CLASS_CONNECTION },     /* terminated by an administrator */
 	{ NULL, "57P02", CLASS_CONNECTION },     /* crash */
 	{ NULL, "57P03", CLASS_TRANSIENT },      /* starting up: nothing was sent yet */

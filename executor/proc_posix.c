@@ -20,7 +20,7 @@
 #endif
 
 enum {
-	OUTPUT_POLL_MS = 200,    /* how often a child whose output stays open is asked for its end */
+	OUTPUT_POLL_MS = 200,    /* how often a child with open output is asked for its end */
 	OUTPUT_GRACE_MS = 1000,  /* for output held open by a grandchild, after the child's end */
 	GUARD_GROUPS = 4096,
 	GUARD_INT_MS = 3000,     /* the guard: SIGINT at once, then SIGTERM, then SIGKILL */
@@ -256,7 +256,7 @@ proc_start(struct proc *p, const struct proc_options *o, struct err *err)
 {
 	char **env = o->env ? merged_environment(o->env) : NULL;
 	int ends[2] = { -1, -1 }, code;
-	pid_t pid;
+	pid_t pid = 0;
 
 	pthread_once(&guard_once, guard_start);
 	if (output_pipe(ends) < 0) {

@@ -43,36 +43,14 @@ struct cli_runner {
 	pthread_mutex_t lock;    /* guards job and cancelled_ms of the slots */
 };
 
-static char **
-copy_strings(const char *const *v)
-{
-	size_t n = 0;
-	char **c;
-
-	while (v && v[n])
-		n++;
-	c = xcalloc(n + 1, sizeof(*c));
-	for (size_t i = 0; i < n; i++)
-		c[i] = xstrdup(v[i]);
-	return c;
-}
-
-static void
-free_strings(char **v)
-{
-	for (size_t i = 0; v && v[i]; i++)
-		free(v[i]);
-	free(v);
-}
-
 struct cli_runner *
 cli_runner_new(const struct cli_options *o, struct err *err)
 {
 	struct cli_runner *r = xcalloc(1, sizeof(*r));
 
-	r->dbt = copy_strings(o->dbt);
-	r->args = copy_strings(o->args);
-	r->env = copy_strings(o->env);
+	r->dbt = text_copy_list(o->dbt);
+	r->args = text_copy_list(o->args);
+	r->env = text_copy_list(o->env);
 	r->dir = o->dir ? xstrdup(o->dir) : NULL;
 	r->target_path = fs_absolute(o->target_path);
 	r->nodes_path = fs_join(r->target_path, "heddle/nodes");
@@ -361,9 +339,9 @@ cli_runner_free(struct cli_runner *r)
 	}
 	rmdir(r->nodes_path);
 	pthread_mutex_destroy(&r->lock);
-	free_strings(r->dbt);
-	free_strings(r->args);
-	free_strings(r->env);
+	text_free_list(r->dbt);
+	text_free_list(r->args);
+	text_free_list(r->env);
 	free(r->dir);
 	free(r->target_path);
 	free(r->nodes_path);

@@ -16,8 +16,8 @@
 #include "util/err.h"
 
 struct cli_options {
-	const char *const *dbt;       /* the command, NULL-ended: {"dbt", NULL}, {"uv", "run", "dbt", NULL} */
-	const char *const *args;      /* further arguments of every call: --vars, --target, ...; NULL-ended */
+	const char *const *dbt;       /* the command: {"dbt", NULL}, {"uv", "run", "dbt", NULL} */
+	const char *const *args;      /* of every call: {"--target", "ci", NULL} */
 	const char *const *env;       /* NAME=VALUE on top of ours, NULL-ended, or NULL */
 	const char *dir;              /* working directory, or NULL = ours */
 	const char *target_path;      /* the project's; nodes get <target_path>/heddle/nodes/<n> */

@@ -1,12 +1,11 @@
 #include "executor/runner_worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <cjson/cJSON.h>
@@ -17,6 +16,7 @@
 #include "util/clock.h"
 #include "util/map.h"
 #include "util/signals.h"
+#include "util/text.h"
 #include "util/xalloc.h"
 
 enum {
@@ -63,31 +63,9 @@ struct worker {
 	bool restarting;
 	bool killed;                     /* it was killed for a stuck node */
 	size_t nrunning_at_loss;
-	int64_t kill_at_ms;              /* 0 = no stuck node; else when it is killed at the latest */
+	int64_t kill_at_ms;              /* 0 = no stuck node; else: at the latest */
 	unsigned restarts;
 };
-
-static char **
-copy_strings(const char *const *v)
-{
-	size_t n = 0;
-	char **c;
-
-	while (v && v[n])
-		n++;
-	c = xcalloc(n + 1, sizeof(*c));
-	for (size_t i = 0; i < n; i++)
-		c[i] = xstrdup(v[i]);
-	return c;
-}
-
-static void
-free_strings(char **v)
-{
-	for (size_t i = 0; v && v[i]; i++)
-		free(v[i]);
-	free(v);
-}
 
 static void
 log_line(void *self, const char *id, const char *level, const char *code, const char *text)
@@ -98,7 +76,7 @@ log_line(void *self, const char *id, const char *level, const char *code, const 
 		w->o.log(w->o.self, id, level ? level : "info", code ? code : "", text);
 }
 
-/* -- stuck nodes ------------------------------------------------------------------------------ */
+/* -- stuck nodes -------------------------------------------------------------------------- */
 
 /* When the first cancelled attempt overstays, or -1. Sets *others: attempts nobody cancelled. */
 static int64_t
@@ -173,8 +151,8 @@ worker_start(const struct worker_options *o, struct err *err)
 	w->o = *o;
 	w->o.python = xstrdup(o->python);
 	w->o.verb = xstrdup(o->verb);
-	w->o.argv = (const char *const *)copy_strings(o->argv);
-	w->o.env = (const char *const *)copy_strings(o->env);
+	w->o.argv = (const char *const *)text_copy_list(o->argv);
+	w->o.env = (const char *const *)text_copy_list(o->env);
 	w->o.dir = o->dir ? xstrdup(o->dir) : NULL;
 	if (w->o.grace_ms <= 0)
 		w->o.grace_ms = DEFAULT_GRACE_MS;
@@ -702,15 +680,15 @@ worker_free(struct worker *w)
 	map_release(&w->by_id);
 	free(w->entries);
 	free(w->channels);
-	free_strings(w->ids);
+	text_free_list(w->ids);
 	worker_info_release(&w->info);
 	worker_ready_release(&w->ready);
 	worker_end_release(&w->end);
 	free((char *)w->o.python);
 	free((char *)w->o.verb);
 	free((char *)w->o.dir);
-	free_strings((char **)w->o.argv);
-	free_strings((char **)w->o.env);
+	text_free_list((char **)w->o.argv);
+	text_free_list((char **)w->o.env);
 	pthread_mutex_destroy(&w->lock);
 	pthread_cond_destroy(&w->changed);
 	free(w);

@@ -43,12 +43,12 @@ struct worker_options {
 	const char *python;           /* interpreter that can import dbt (executor/python.h) */
 	const char *verb;             /* build, run, test, seed or snapshot; it is in argv too */
 	const char *const *argv;      /* dbt's arguments: {"build", "--threads", "4", NULL} */
-	const char *const *env;       /* NAME=VALUE set in the child's environment, NULL-ended, or NULL */
+	const char *const *env;       /* NAME=VALUE on top of ours, NULL-ended, or NULL */
 	const char *dir;              /* working directory; NULL = ours */
 	int64_t grace_ms;             /* after cancel(): see Lost; 0 = 10 s */
-	/* A line for the user: dbt's warnings and errors, print() and log(info=True) of macros, done
-	 * batches of a long model, what the process wrote to its standard output and error (code
-	 * "output"). id may be NULL. Until worker_free() has returned. */
+	/* A line for the user: dbt's warnings and errors, print() and log(info=True) of macros,
+	 * done batches of a long model, what the process wrote to its standard output and error
+	 * (code "output"). id may be NULL. Until worker_free() has returned. */
 	void *self;
 	void (*log)(void *self, const char *id, const char *level, const char *code,
 	    const char *text);
@@ -63,11 +63,11 @@ struct worker_info {
 	char *project_root;           /* absolute */
 	char *target_path;            /* absolute */
 	char *log_path;               /* absolute */
-	char *manifest_path;          /* absolute; holds the manifest dbt parsed in this invocation */
+	char *manifest_path;          /* absolute; the manifest dbt parsed in this invocation */
 	bool manifest_kept;           /* it was so already: a copy read before is the same */
 	char *invocation_id;
 	char *args;                   /* JSON: "args" of run_results.json, as dbt writes it */
-	char *metadata;               /* JSON: "metadata" of it; generated_at is the caller's to set */
+	char *metadata;               /* JSON: "metadata" of it, but for generated_at */
 	char *flags;                  /* JSON object: every flag by lower-case name (get_flags()) */
 	char *selectors;              /* JSON object: name -> definition (manifest "selectors") */
 	char *default_selector;       /* name, or NULL */
@@ -95,7 +95,7 @@ struct worker_end {
 	size_t nhooks;
 	bool hooks_failed;
 	double elapsed;               /* seconds, dbt's "elapsed_time" */
-	char *failure;                /* exception that ended dbt (on-run-end did not compile), or NULL */
+	char *failure;                /* what ended dbt: on-run-end did not compile; or NULL */
 };
 
 /* Spawns; does not wait. */

@@ -6,6 +6,7 @@
 #include <cjson/cJSON.h>
 
 #include "executor/classify.h"
+#include "util/text.h"
 #include "util/xalloc.h"
 
 enum { MAX_TYPES = 16 };
@@ -68,21 +69,14 @@ strings(const cJSON *message, const char *name, size_t *n)
 	return v;
 }
 
-static void
-free_strings(char **v, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		free(v[i]);
-	free(v);
-}
-
 /* Name of the member and of the field are the same. */
 #define INFO_STRINGS(X) \
-	X(dbt_version) X(adapter) X(adapter_version) X(project_name) X(profile_name) X(target_name) \
-	X(project_root) X(target_path) X(log_path) X(manifest_path) X(invocation_id) X(args) X(metadata) \
-	X(flags) X(selectors) X(default_selector)
+	X(dbt_version) X(adapter) X(adapter_version) X(project_name) X(profile_name) \
+	X(target_name) X(project_root) X(target_path) X(log_path) X(manifest_path) \
+	X(invocation_id) X(args) X(metadata) X(flags) X(selectors) X(default_selector)
 #define INFO_BOOLS(X) \
-	X(manifest_kept) X(fail_fast) X(quiet) X(write_json) X(use_colors) X(full_refresh) X(debug)
+	X(manifest_kept) X(fail_fast) X(quiet) X(write_json) X(use_colors) X(full_refresh) \
+	X(debug)
 
 void
 worker_info_read(struct worker_info *info, const cJSON *message)
@@ -117,7 +111,7 @@ worker_ready_read(struct worker_ready *ready, const cJSON *message)
 void
 worker_ready_release(struct worker_ready *ready)
 {
-	free_strings(ready->hooks, ready->nhooks);
+	text_free_list(ready->hooks);
 	memset(ready, 0, sizeof(*ready));
 }
 
@@ -133,7 +127,7 @@ worker_end_read(struct worker_end *end, const cJSON *message)
 void
 worker_end_release(struct worker_end *end)
 {
-	free_strings(end->hooks, end->nhooks);
+	text_free_list(end->hooks);
 	free(end->failure);
 	memset(end, 0, sizeof(*end));
 }

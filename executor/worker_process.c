@@ -183,7 +183,7 @@ take_lines(struct worker_process *p, int fd, struct buf *rest,
 	return true;
 }
 
-/* Until both ends of file, or a little after that of the socket: a grandchild may hold the output. */
+/* Until both ends of file; not for long after the socket's: a grandchild may hold the output. */
 static void
 read_all(struct worker_process *p)
 {

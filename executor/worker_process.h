@@ -1,4 +1,4 @@
-/* executor/worker_process.h -- one Python process running dbt_worker.py: its sockets, its output and
+/* executor/worker_process.h -- one Python process running dbt_worker.py: its sockets, its output,
  * how far it has come. executor/runner_worker.c owns one at a time and starts another when it dies.
  *
  *   process_start -> process_wait(PARSED) -> process_send ... -> process_wait(DONE) -> process_free

@@ -213,6 +213,28 @@ text_is_blank(const char *s)
 	return s[strspn(s, " \t\r\n\f\v")] == '\0';
 }
 
+char **
+text_copy_list(const char *const *v)
+{
+	size_t n = 0;
+	char **copy;
+
+	while (v && v[n])
+		n++;
+	copy = xcalloc(n + 1, sizeof(*copy));
+	for (size_t i = 0; i < n; i++)
+		copy[i] = xstrdup(v[i]);
+	return copy;
+}
+
+void
+text_free_list(char **v)
+{
+	for (size_t i = 0; v && v[i]; i++)
+		free(v[i]);
+	free(v);
+}
+
 /* Levenshtein over at most 64 bytes; longer words are never near. */
 static size_t
 distance(const char *a, const char *b)

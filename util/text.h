@@ -35,6 +35,10 @@ bool text_starts(const char *s, const char *prefix);
 bool text_ends(const char *s, const char *suffix);
 bool text_is_blank(const char *s);
 
+/* NULL-ended lists of strings, as argv. v may be NULL: an empty list. */
+char **text_copy_list(const char *const *v);   /* new list of new strings */
+void text_free_list(char **v);
+
 /*
  * Edit distance for "did you mean": the closest of words[0..n), or NULL when none is near.
  */

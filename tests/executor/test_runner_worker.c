@@ -480,7 +480,8 @@ test_what_dbt_refuses_comes_back_whole(void **state)
 	static const struct {
 		const char *dir, *option, *value, *says;
 	} rows[] = {
-		{ "shop", "--target", "nowhere", "The profile 'shop' does not have a target named 'nowhere'" },
+		{ "shop", "--target", "nowhere",
+		  "The profile 'shop' does not have a target named 'nowhere'" },
 		{ "shop", "--profile", "nobody", "Could not find profile named 'nobody'" },
 		{ "shop", "--no-such-option", NULL, "No such option" },
 		{ "broken", NULL, NULL, "depends on a node named 'nobody' which was not found" },
