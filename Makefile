@@ -106,21 +106,26 @@ EXECUTOR = \
 	executor/worker_process.c
 
 EXPORTERS = \
+	exporters/airflow.c \
 	exporters/columns.c \
 	exporters/dot.c \
 	exporters/emit.c \
+	exporters/folders.c \
 	exporters/graphml.c \
 	exporters/html.c \
 	exporters/ids.c \
 	exporters/json.c \
 	exporters/layout.c \
 	exporters/mermaid.c \
+	exporters/node_docs.c \
 	exporters/picture.c \
 	exporters/picture_colour.c \
 	exporters/plan_json.c \
 	exporters/registry.c \
 	exporters/rows.c \
+	exporters/selects.c \
 	exporters/stamp.c \
+	exporters/steps.c \
 	exporters/svg.c
 
 CLI = \
@@ -156,7 +161,8 @@ CLI = \
 	cli/run_history.c \
 	cli/select_opts.c \
 	cli/selection.c \
-	cli/table.c
+	cli/table.c \
+	cli/task_opts.c
 
 TESTS = \
 	tests/cli/test_history_cmd.c \
@@ -179,6 +185,7 @@ TESTS = \
 	tests/exporters/test_ids.c \
 	tests/exporters/test_layout.c \
 	tests/exporters/test_picture.c \
+	tests/exporters/test_steps.c \
 	tests/graph/test_dag.c \
 	tests/graph/test_glob.c \
 	tests/graph/test_json.c \

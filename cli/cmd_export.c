@@ -4,7 +4,10 @@
 #include <string.h>
 
 #include "cli/cmd.h"
+#include "cli/policies.h"
+#include "cli/project.h"
 #include "cli/select_opts.h"
+#include "cli/task_opts.h"
 #include "executor/weights.h"
 #include "exporters/exporter.h"
 #include "exporters/stamp.h"
@@ -47,10 +50,11 @@ static const struct opt file_opts[] = {
 };
 
 static const struct opt *const tables[] = {
-	shape_opts, select_opts, models_as_select_opts, source_opts, file_opts, NULL
+	shape_opts, task_opts, select_opts, models_as_select_opts, source_opts, file_opts, NULL
 };
 static const struct opt_group help_groups[] = {
 	{ "What it looks like", shape_opts }, { "Which nodes", select_opts },
+	{ "Of targets whose tasks run dbt", task_opts },
 	{ "Where from", source_opts }, { "Where to", file_opts }, { NULL, NULL }
 };
 
@@ -197,6 +201,7 @@ spell_command(struct buf *line, const struct exporter *x)
 	stamp_word(line, "export");
 	stamp_word(line, x->name);
 	spell_table(line, shape_opts);
+	spell_table(line, task_opts);
 	spell_table(line, select_opts);
 }
 
@@ -281,49 +286,103 @@ find_focus(const struct graph *g, struct set *out, struct err *err)
 	return rc;
 }
 
+/* Everything between the manifest and the text. */
+struct making {
+	const struct exporter *x;
+	struct export_job job;
+	struct task_options tasks;
+	struct policies policies;
+	struct graph *g;
+	struct plan *plan;
+	struct set nodes, focus;
+	struct buf stamp;
+};
+
+/* heddle.yml of the project; only tasks have a policy. */
+static int
+load_policies(struct making *m, struct err *err)
+{
+	struct project p = { 0 };
+	int rc;
+
+	project_find(&p, &selecting.given);
+	rc = policies_load(&m->policies, p.dir, err);
+	project_release(&p);
+	return rc;
+}
+
+static int
+read_options(struct making *m, struct err *err)
+{
+	if (read_shape(&m->job, m->x, err) < 0)
+		return -1;
+	if (!m->x->runs && task_opts_given()) {
+		err_set(err, "%s runs nothing: it takes no option of tasks", m->x->name);
+		return err_hint(err, "`heddle export --help` lists them apart");
+	}
+	if (!m->x->runs)
+		return 0;
+	m->job.tasks = &m->tasks;
+	if (task_opts_read(m->x, &m->tasks, err) < 0)
+		return -1;
+	return load_policies(m, err);
+}
+
+/* Nodes and plan. */
+static int
+choose_nodes(struct making *m, struct err *err)
+{
+	unsigned all = (1u << NKINDS) - 1;
+
+	if (select_opts_resolve(all, all, m->x->fields | m->policies.fields, m->g, &m->nodes, err) < 0)
+		return -1;
+	if (o.focus && find_focus(m->g, &m->focus, err) < 0)
+		return -1;
+	if (m->x->runs) {
+		task_opts_finish(m->g, selecting.project.dir, &m->tasks);
+		task_opts_keep(m->g, &m->tasks, &m->nodes);
+	}
+	m->plan = plan_new(m->g, &m->nodes, PLAN_BUILD, err);
+	if (!m->plan || fill_times(&m->job, m->plan, err) < 0)
+		return -1;
+	if (m->x->runs)
+		return policies_apply(&m->policies, m->plan, task_opts_policy(), NULL, err);
+	keep_shown(m->x, m->g, &m->nodes);
+	return 0;
+}
+
 /* The whole way from the manifest to the text. */
 static int
 make_export(const struct exporter *x, struct buf *out, struct err *err)
 {
-	struct export_job job = { .colour_by = COLOUR_BY_KIND };
-	struct graph *g = graph_new();
-	struct plan *plan = NULL;
-	struct set nodes = SET_INIT, focus = SET_INIT;
-	struct buf stamp = BUF_INIT;
-	unsigned all = (1u << NKINDS) - 1;
+	struct making m = { .x = x, .g = graph_new() };
 	int rc = -1;
 
-	spell_command(&stamp, x);
-	if (read_shape(&job, x, err) < 0)
+	spell_command(&m.stamp, x);
+	if (read_options(&m, err) < 0 || choose_nodes(&m, err) < 0)
 		goto out;
-	if (select_opts_resolve(all, all, x->fields, g, &nodes, err) < 0)
-		goto out;
-	if (o.focus && find_focus(g, &focus, err) < 0)
-		goto out;
-	plan = plan_new(g, &nodes, PLAN_BUILD, err);
-	if (!plan || fill_times(&job, plan, err) < 0)
-		goto out;
-	keep_shown(x, g, &nodes);
-	if (set_is_empty(&nodes))
+	if (set_is_empty(&m.nodes))
 		log_warn("nothing is selected: the %s is empty", x->name);
-	if (check_limit(x, set_count(&nodes), err) < 0)
+	if (check_limit(x, set_count(&m.nodes), err) < 0)
 		goto out;
-	job.graph = g;
-	job.nodes = &nodes;
-	job.focus = o.focus ? &focus : NULL;
-	job.plan = plan;
-	job.title = o.name ? o.name : g->project_name ? g->project_name : "dbt";
-	stamp_plan(&stamp, &job);
-	job.stamp = buf_str(&stamp);
-	rc = x->write(&job, out, err);
+	m.job.graph = m.g;
+	m.job.nodes = &m.nodes;
+	m.job.focus = o.focus ? &m.focus : NULL;
+	m.job.plan = m.plan;
+	m.job.title = o.name ? o.name : m.g->project_name ? m.g->project_name : "dbt";
+	stamp_plan(&m.stamp, &m.job);
+	m.job.stamp = buf_str(&m.stamp);
+	rc = x->write(&m.job, out, err);
 	if (out->data)
 		secrets_mask(out, 0);
 out:
-	buf_release(&stamp);
-	plan_free(plan);
-	set_release(&focus);
-	set_release(&nodes);
-	graph_free(g);
+	buf_release(&m.stamp);
+	plan_free(m.plan);
+	policies_release(&m.policies);
+	task_opts_release(&m.tasks);
+	set_release(&m.focus);
+	set_release(&m.nodes);
+	graph_free(m.g);
 	return rc;
 }
 
@@ -341,7 +400,8 @@ put(const struct exporter *x, const struct buf *out, struct err *err)
 	}
 	buf_adds(&path, o.output);
 	if (fs_is_dir(o.output))
-		buf_addf(&path, "%slineage%s", text_ends(o.output, "/") ? "" : "/", x->suffix);
+		buf_addf(&path, "%s%s%s", text_ends(o.output, "/") ? "" : "/", x->runs ? x->name : "lineage",
+		    x->suffix);
 	rc = fs_replace(buf_str(&path), out->data, out->len, 0644, err);
 	buf_release(&path);
 	return rc;

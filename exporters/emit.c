@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "util/text.h"
 
@@ -161,11 +162,106 @@ mermaid_value(struct buf *out, const char *text)
 	buf_addc(out, '"');
 }
 
+/* ---- Python: letters stay, what cannot be seen is \\u ---- */
+
+static void
+add_python(struct buf *out, const char *text, char quote)
+{
+	buf_addc(out, quote);
+	for (const char *s = text; *s;) {
+		size_t len;
+		uint32_t c = next_char(&s, &len);
+
+		if (c == (uint32_t)quote || c == '\\')
+			buf_addf(out, "\\%c", (int)c);
+		else if (c == '\n')
+			buf_adds(out, "\\n");
+		else if (c == '\t')
+			buf_adds(out, "\\t");
+		else if (c > 0xffff && is_unwritable(c))
+			buf_addf(out, "\\U%08x", (unsigned)c);
+		else if (is_unwritable(c))
+			buf_addf(out, "\\u%04x", (unsigned)c);
+		else
+			add_char(out, s, len);
+	}
+	buf_addc(out, quote);
+}
+
+/* In double quotes, unless single ones save backslashes: as Python's own style guides have it. */
+static void
+python_value(struct buf *out, const char *text)
+{
+	add_python(out, text, strchr(text, '"') && !strchr(text, '\'') ? '\'' : '"');
+}
+
+/* ---- YAML: plain where no reader could take it for something else, else in double quotes ---- */
+
+static bool
+yaml_is_plain(const char *text)
+{
+	static const char *const taken[] = {
+		"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"
+	};
+
+	if (!isalpha((unsigned char)*text))
+		return false;
+	for (const char *s = text; *s; s++)
+		if (!isalnum((unsigned char)*s) && !strchr("_-./", *s))
+			return false;
+	for (size_t i = 0; i < sizeof(taken) / sizeof(*taken); i++)
+		if (strcasecmp(text, taken[i]) == 0)
+			return false;
+	return true;
+}
+
+static void
+yaml_value(struct buf *out, const char *text)
+{
+	if (yaml_is_plain(text))
+		buf_adds(out, text);
+	else
+		add_python(out, text, '"');   /* the same escapes mean the same there */
+}
+
+void
+emit_shell_word(struct buf *out, const char *word)
+{
+	if (*word && word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	    "_./:=@%+,-")] == '\0') {
+		buf_adds(out, word);
+		return;
+	}
+	buf_addc(out, '\'');
+	for (const char *s = word; *s; s++) {
+		if (*s == '\'')
+			buf_adds(out, "'\\''");
+		else
+			buf_addc(out, *s);
+	}
+	buf_addc(out, '\'');
+}
+
+void
+emit_jinja_text(struct buf *out, const char *text)
+{
+	for (const char *s = text; *s; s++) {
+		if (*s == '{' && s[1] && strchr("{%#", s[1])) {
+			buf_addf(out, "{{ '{%c' }}", s[1]);
+			s++;
+		} else {
+			buf_addc(out, *s);
+		}
+	}
+}
+
 const struct emit_language emit_dot = { dot_value, dot_identifier, "  " };
 const struct emit_language emit_xml = { xml_value, NULL, "  " };
 const struct emit_language emit_json = { text_add_json, NULL, "  " };
 const struct emit_language emit_script = { script_value, NULL, "" };
 const struct emit_language emit_mermaid = { mermaid_value, NULL, "  " };
+const struct emit_language emit_python = { python_value, NULL, "    " };
+const struct emit_language emit_yaml = { yaml_value, NULL, "  " };
 
 /* ---- the emitter ---- */
 
@@ -271,7 +367,8 @@ emit_line(struct emit *e, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	emit_indent(e);
+	if (*fmt)
+		emit_indent(e);
 	emit_vadd(e, fmt, ap);
 	buf_addc(e->out, '\n');
 	va_end(ap);

@@ -29,9 +29,14 @@ struct emit_language {
 	const char *tab;                                         /* one step of indentation */
 };
 
+/* Text of one language inside another: quote from the inside out. */
+void emit_shell_word(struct buf *out, const char *word);    /* one word of a POSIX shell */
+void emit_jinja_text(struct buf *out, const char *text);    /* what Jinja renders to the text */
+
 /* dot: a label (%q) is an escape string, an id (%i) is taken as it stands by Graphviz.
  * script: JSON that may stand inside <script>. */
-extern const struct emit_language emit_dot, emit_xml, emit_json, emit_script, emit_mermaid;
+extern const struct emit_language emit_dot, emit_xml, emit_json, emit_script, emit_mermaid,
+	emit_python, emit_yaml;
 
 struct emit {
 	struct buf *out;

@@ -17,6 +17,24 @@
 #define GROUPINGS(X) X(FOLDER, "folder") X(TAG, "tag") X(NONE, "none")
 #define COLOURINGS(X) X(KIND, "kind") X(FOLDER, "folder") X(STATUS, "status") X(TIME, "time")
 
+#define TEST_MODES(X) X(AFTER_EACH, "after_each") X(AFTER_ALL, "after_all") X(NONE, "none") \
+	X(BUILD, "build")
+#define RUNNERS(X) X(DBT, "dbt") X(HEDDLE, "heddle")
+
+enum test_mode {
+#define X(id, name) TESTS_##id,
+	TEST_MODES(X)
+#undef X
+	NTEST_MODES
+};
+
+enum task_runner {
+#define X(id, name) RUNNER_##id,
+	RUNNERS(X)
+#undef X
+	NRUNNERS
+};
+
 enum grouping {
 #define X(id, name) GROUP_BY_##id,
 	GROUPINGS(X)
@@ -31,14 +49,35 @@ enum colouring {
 	NCOLOURINGS
 };
 
+const char *test_mode_name(enum test_mode m);    /* "after_each" */
+const char *task_runner_name(enum task_runner r);
 const char *grouping_name(enum grouping g);      /* "folder" */
 const char *colouring_name(enum colouring c);    /* "kind" */
+
+/* What targets that run tasks are told. Texts are the user's, or NULL. */
+struct task_options {
+	enum test_mode tests;
+	enum task_runner runner;
+	bool unit_tests;                /* as steps of their own; the plan has them then */
+	const char *const *command;     /* words in place of `dbt`; NULL = that */
+	size_t ncommand;
+	const char *target, *vars, *profile, *project_dir, *profiles_dir;   /* of the tasks */
+	const char *image, *secret, *timezone, *schedule;   /* secret: of Kubernetes, as environment */
+	const char *style, *op;         /* a row of the target's own; NULL = its first */
+	const char *const *select, *const *exclude;   /* the selection as it was said, for one task */
+	size_t nselect, nexclude;       /* that tests everything; 0 and 0 = all nodes */
+	unsigned slots;                 /* tasks at once */
+	bool assets;
+	bool hooks;                     /* the project has on-run-start or on-run-end hooks */
+	const char *warn_errors;        /* for --warn-error-options: JSON */
+};
 
 struct export_job {
 	const struct graph *graph;
 	const struct set *nodes;        /* what lineage targets draw: any kind */
 	const struct set *focus;        /* those among them to point out; NULL = none */
 	const struct plan *plan;        /* tasks, for targets that run them; critical path for all */
+	const struct task_options *tasks;   /* of targets that run them */
 	bool timed;                     /* the plan's seconds were measured */
 	const char *title;              /* the project's name unless the user gave one */
 	const char *stamp;              /* how to make the file again, and the plan's hash: stamp.h */
@@ -52,6 +91,8 @@ struct exporter {
 	const char *summary;            /* one help line, no full stop */
 	unsigned fields;                /* enum graph_fields the target reads */
 	unsigned kinds;                 /* KIND_BIT()s it writes when the user names none */
+	bool runs;                      /* its tasks run dbt: task_options count, the plan is theirs */
+	const char *const *styles, *const *ops;   /* what --style, --operator take; NULL-ended */
 	bool draws;                     /* a picture: sources that nothing in it reads are left out */
 	size_t limit;                   /* nodes it takes unless --limit says more; 0 = any number */
 	enum grouping group_by;         /* unless the user says otherwise */
@@ -65,7 +106,7 @@ struct exporter {
 #define TEST_KINDS (KIND_BIT(KIND_TEST) | KIND_BIT(KIND_UNIT_TEST))
 
 /* one file each */
-extern const struct exporter exporter_html, exporter_svg, exporter_dot, exporter_mermaid, exporter_graphml,
+extern const struct exporter exporter_airflow, exporter_html, exporter_svg, exporter_dot, exporter_mermaid, exporter_graphml,
 	exporter_json;
 
 const struct exporter *exporter_find(const char *name);     /* NULL when unknown */

@@ -25,14 +25,15 @@ is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Does the name end like something id_add() appends: __v2, __seed, __in_package? */
+/* Does the name end like something id_add() appends (__v2, __seed, __in_package), or like tests__all? */
 static bool
 looks_marked(const char *name)
 {
 	for (const char *s = strstr(name, "__"); s; s = strstr(s + 1, "__")) {
 		const char *mark = s + 2;
 
-		if (text_starts(mark, "in_") || kind_find(mark, strlen(mark)) >= 0)
+		if (text_starts(mark, "in_") || strcmp(mark, "all") == 0 ||
+		    kind_find(mark, strlen(mark)) >= 0)
 			return true;
 		if (*mark == 'v' && is_digit(mark[1]))
 			return true;

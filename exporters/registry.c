@@ -4,6 +4,7 @@
 #include <string.h>
 
 static const struct exporter *const exporters[] = {
+	&exporter_airflow,
 	&exporter_html,
 	&exporter_svg,
 	&exporter_dot,
@@ -14,6 +15,16 @@ static const struct exporter *const exporters[] = {
 
 #define NEXPORTERS (sizeof(exporters) / sizeof(exporters[0]))
 
+static const char *const test_modes[] = {
+#define X(id, name) name,
+	TEST_MODES(X)
+#undef X
+};
+static const char *const runners[] = {
+#define X(id, name) name,
+	RUNNERS(X)
+#undef X
+};
 static const char *const groupings[] = {
 #define X(id, name) name,
 	GROUPINGS(X)
@@ -24,6 +35,18 @@ static const char *const colourings[] = {
 	COLOURINGS(X)
 #undef X
 };
+
+const char *
+test_mode_name(enum test_mode m)
+{
+	return test_modes[m];
+}
+
+const char *
+task_runner_name(enum task_runner r)
+{
+	return runners[r];
+}
 
 const char *
 grouping_name(enum grouping g)

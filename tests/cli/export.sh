@@ -28,7 +28,7 @@ hasnt() {
 
 try 0 export --list
 cp out list
-for target in html svg dot mermaid graphml json; do
+for target in airflow html svg dot mermaid graphml json; do
 	has list "$target"
 	try 0 export $target --manifest "$AFTER" -o "file.$target"
 	[ ! -s out ] || say "$target: -o, and something on standard output"
@@ -88,6 +88,27 @@ has out '"test.shop.'
 # customers reads orders only over what is not selected here
 try 0 export dot --manifest "$AFTER" --select stg_orders customers
 has out '"model.shop.stg_orders" -> "model.shop.customers" [color="#e11d48", penwidth=2, style=dashed]'
+
+# ---- targets whose tasks run dbt ----
+
+try 2 export svg --manifest "$AFTER" --tests none
+has err 'svg runs nothing'
+try 2 export airflow --manifest "$AFTER" --tests sometimes
+has err 'one of: after_each, after_all, none, build'
+try 2 export airflow --manifest "$AFTER" --operator ssh
+try 2 export airflow --manifest "$AFTER" --operator docker
+has err '--operator docker needs --image'
+try 2 export airflow --manifest "$AFTER" --tests after_all --resource-type model
+mkdir project
+printf 'name: shop\nflags:\n  warn_error_options: {error: [DeprecatedModel], silence: [NoNodesForSelectionCriteria2]}\n' >project/dbt_project.yml
+printf 'retries: {attempts: 1}\nrules: [{select: stg_orders, pool: heavy, timeout: 2h}]\npools: {heavy: 1}\n' >project/heddle.yml
+try 0 export airflow --manifest "$AFTER" --project-dir project
+has out 'DeprecatedModel\", \"NoNodesForSelectionCriteria\"], \"silence\"'
+has out 'pool="heavy", retries=0'
+has out 'execution_timeout=timedelta(hours=2)'
+try 0 export airflow --manifest "$AFTER" --select stg_orders --tests none
+has out 'dbt("run", "fqn:shop.staging.stg_orders", []'
+hasnt out 'raw_orders'
 
 # ---- --check ----
 

@@ -53,6 +53,7 @@ struct fixture {
 	struct graph *g;
 	struct set nodes;
 	struct plan *plan;
+	struct task_options tasks;
 	struct export_job job;
 };
 
@@ -72,8 +73,10 @@ set_up(void **state)
 	f.plan = plan_new(f.g, &f.nodes, PLAN_BUILD, &err);
 	assert_non_null(f.plan);
 	plan_weigh(f.plan);
+	f.tasks = (struct task_options){ .warn_errors = "{}" };
 	f.job = (struct export_job){
-		.graph = f.g, .nodes = &f.nodes, .plan = f.plan, .title = "shop", .stamp = "",
+		.graph = f.g, .nodes = &f.nodes, .plan = f.plan, .tasks = &f.tasks, .title = "shop",
+		.stamp = "",
 		.group_by = GROUP_BY_FOLDER
 	};
 	*state = &f;
