@@ -78,6 +78,22 @@ eval(const struct fixture *f, struct arena *a, const char *const *words, size_t 
 		fail_msg("%s", err.msg);
 }
 
+static unsigned
+verb_kinds(const char *verb)
+{
+	int kind;
+
+	if (strcmp(verb, "build") == 0)
+		return ~0u;
+	if (strcmp(verb, "test") == 0)
+		return TEST_KINDS;
+	if (strcmp(verb, "run") == 0)
+		return KIND_BIT(KIND_MODEL);
+	kind = kind_find(verb, strlen(verb));
+	assert_true(kind >= 0);
+	return KIND_BIT(kind);
+}
+
 /* What dbt would run for the step: of the kinds its verb runs. */
 static struct set
 runs(const struct fixture *f, const struct step *s)
@@ -85,11 +101,8 @@ runs(const struct fixture *f, const struct step *s)
 	struct arena a = ARENA_INIT;
 	struct set picked = SET_INIT, dropped = SET_INIT;
 	int mode = s->indirect ? selector_mode_find(s->indirect) : MODE_EAGER;
-	unsigned kinds = strcmp(s->verb, "build") == 0 ? ~0u :
-		strcmp(s->verb, "test") == 0 ? TEST_KINDS : KIND_BIT(kind_find(s->verb, strlen(s->verb)));
+	unsigned kinds = verb_kinds(s->verb);
 
-	if (strcmp(s->verb, "run") == 0)
-		kinds = KIND_BIT(KIND_MODEL);
 	assert_true(mode >= 0);
 	if (s->nselect)
 		eval(f, &a, s->select, s->nselect, (enum selector_mode)mode, &picked);
