@@ -326,6 +326,7 @@ finish_dbt(struct run *r, struct err *err)
 	rc = r->dbt_runs.finish(r->dbt_runs.self, outcomes, n, r->summary.signo != 0, &end, err);
 	if (rc == 0) {
 		rc = take_hooks(r, end->hooks, end->nhooks, false, err);
+		r->hooks_failed |= end->hooks_failed;
 		if (end->failure) {
 			progress_log(r->progress, NULL, "error", end->failure);
 			r->hooks_failed = true;
@@ -587,6 +588,7 @@ run_nodes(struct run *r, struct err *err)
 	r->results = results_new(r->plan);
 	start_progress(r);
 	run_history_begin(r->history, r->info, &r->args, r->plan, r->began_ms, r->resumes);
+	r->hooks_failed = r->ready->hooks_failed;   /* dbt 1.8 has no entry for it */
 	if (take_hooks(r, r->ready->hooks, r->ready->nhooks, true, err) < 0) {
 		run_history_end(r->history, r->plan, EXIT_BAD_INPUT, &r->summary);
 		return EXIT_BAD_INPUT;

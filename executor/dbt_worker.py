@@ -17,7 +17,7 @@ from the worker:
   {"ev":"parsed", ...what heddle must know of flags, profile and project: Task.facts()}
   {"ev":"ready","threads","hooks":[entry,...],"hooks_failed","skip_nodes","started_at"}
   {"ev":"log","id":ID|null,"level","code","text"}
-  {"ev":"done","hooks":[entry,...],"elapsed","failure":null|text}   the process ends by itself
+  {"ev":"done","hooks":[entry,...],"hooks_failed","elapsed","failure":null|text}   it ends by itself
   {"ev":"failed","message"}                                         instead of parsed, ready, done
 A channel, to the worker:  {"op":"run","id":ID,"attempt":N}
 from the worker:           {"ev":"result","id":ID, ...Task.answer()}
@@ -342,7 +342,7 @@ class Session:
         self.control.on_end = False
         task = self.task
         began = getattr(task, "started_at", 0)
-        self.control.send(ev="done", hooks=getattr(task, "end_hooks", []), failure=failure,
+        self.control.send(ev="done", **getattr(task, "end_hooks", {}), failure=failure,
                           elapsed=time.time() - began if began else 0.0)
 
     def on_event(self, event):
@@ -528,11 +528,9 @@ def task_class(base, session):
             remember_secrets()
             gc.freeze()                    # what was parsed stays; the collector need not see it
             gc.enable()
+            control.send(ev="ready", threads=self.config.threads, skip_nodes=self.skips,
+                         started_at=self.started_at, **self.hooks_of(self.node_results))
             session.ready = True
-            control.send(ev="ready", threads=self.config.threads,
-                         hooks=[entry_of(r) for r in self.node_results],
-                         hooks_failed=status is not None and status != RunStatus.Success,
-                         skip_nodes=self.skips, started_at=self.started_at)
             if self.skips:                 # dbt marks every node and goes on to on-run-end
                 while control.inbox.get()[0]["op"] != "finish":
                     pass
@@ -542,6 +540,15 @@ def task_class(base, session):
             if self.restore and str(hook_type) == "on-run-start":
                 return RunStatus.Success   # it ran in the process this one follows
             return super().safe_run_hooks(adapter, hook_type, extra_context)
+
+        def hooks_of(self, results):
+            """Entries of hooks. dbt 1.8 keeps no more of them than that one failed, and why."""
+            for result in results:
+                if not isinstance(result, RunResult):
+                    control.send(ev="log", id=None, level="error", code="",
+                                 text=plain(result.message))
+            return {"hooks": [entry_of(r) for r in results if isinstance(r, RunResult)],
+                    "hooks_failed": any(r.status != RunStatus.Success for r in results)}
 
         def take_back(self, entries):
             """Results of the process before this one."""
@@ -603,7 +610,7 @@ def task_class(base, session):
             try:
                 super().after_run(adapter, results)
             finally:
-                self.end_hooks = [entry_of(r) for r in self.node_results[done:]]
+                self.end_hooks = self.hooks_of(self.node_results[done:])
             session.report(None)
 
         def get_result(self, results, elapsed_time, generated_at):

@@ -305,7 +305,12 @@ worker_begin(struct worker *w, const char *const *ids, size_t nids, int lock_fd,
 	if (await(w, w->process, PROCESS_READY, signals_fd(), err) < 0)
 		return -1;
 	message = process_message(w->process, PROCESS_READY);
-	if (message) {                   /* none: dbt had nothing to do and has ended */
+	if (!message) {                  /* dbt had nothing to do and has ended */
+		worker_end_read(&w->end, process_message(w->process, PROCESS_DONE));
+		if (w->end.failure || nids > 0)
+			return err_set(err, "%s", w->end.failure ? w->end.failure :
+			    "dbt ended before it ran a node");
+	} else {
 		worker_ready_read(&w->ready, message);
 		w->started_at = number_of(message, "started_at");
 		pthread_mutex_lock(&w->lock);
@@ -615,6 +620,7 @@ worker_finish(struct worker *w, const struct worker_outcome *outcomes, size_t no
 	int code = 0;
 
 	*end = &w->end;
+	worker_end_release(&w->end);
 	pthread_mutex_lock(&w->lock);
 	if (process_stage(w->process) == PROCESS_LOST && !cancelled &&
 	    w->restarts < WORKER_RESTARTS)
