@@ -309,22 +309,20 @@ count_own_tests(const struct work *w, const struct node *n, bool unit)
 
 /* Words that select the tests of one step by name: where the selection left some of them out. */
 static int
-select_by_name(struct work *w, size_t step, const char **words, size_t *n, struct err *err)
+select_by_name(struct work *w, const struct step *s, const char **words, size_t *n, struct err *err)
 {
-	for (size_t i = 0; i < w->plan->ntasks; i++)
-		if (w->step_of[i] == step && is_test(&w->plan->tasks[i]) &&
-		    !(words[(*n)++] = alone(w, w->plan->tasks[i].node, err)))
+	for (size_t i = 0; i < s->ntests; i++)
+		if (!(words[(*n)++] = alone(w, s->tests[i], err)))
 			return -1;
 	return 0;
 }
 
 /* A built node with its tests, or the tests of a node: by the node when that means just these. */
 static int
-select_with_tests(struct work *w, size_t step, size_t ntests, struct err *err)
+select_with_tests(struct work *w, struct step *s, struct err *err)
 {
-	struct step *s = &w->s->v[step];
-	const char **words = arena_zalloc(&w->s->arena, ntests + 2, sizeof(*words));
-	bool builds = s->role == STEP_BUILD, whole = count_own_tests(w, s->node, false) == ntests;
+	const char **words = arena_zalloc(&w->s->arena, s->ntests + 2, sizeof(*words));
+	bool builds = s->role == STEP_BUILD, whole = count_own_tests(w, s->node, false) == s->ntests;
 
 	s->select = words;
 	s->indirect = whole ? "cautious" : "empty";
@@ -339,7 +337,7 @@ select_with_tests(struct work *w, size_t step, size_t ntests, struct err *err)
 	}
 	if (!whole) {
 		s->indirect = "empty";
-		return select_by_name(w, step, words, &s->nselect, err);
+		return select_by_name(w, s, words, &s->nselect, err);
 	}
 	if (count_own_tests(w, s->node, true)) {
 		s->exclude = no_unit_tests;
@@ -350,17 +348,16 @@ select_with_tests(struct work *w, size_t step, size_t ntests, struct err *err)
 
 /* The unit tests of a model: by their names; those of two versions share them, then by the model. */
 static int
-select_unit_tests(struct work *w, size_t step, size_t ntests, struct err *err)
+select_unit_tests(struct work *w, struct step *s, struct err *err)
 {
-	struct step *s = &w->s->v[step];
-	const char **words = arena_zalloc(&w->s->arena, ntests + 1, sizeof(*words));
+	const char **words = arena_zalloc(&w->s->arena, s->ntests + 1, sizeof(*words));
 	const char *model;
 
 	s->select = words;
-	if (select_by_name(w, step, words, &s->nselect, err) == 0)
+	if (select_by_name(w, s, words, &s->nselect, err) == 0)
 		return 0;
 	model = selects_alone(w->selects, &w->s->arena, s->node);
-	if (!model || count_own_tests(w, s->node, true) != ntests)
+	if (!model || count_own_tests(w, s->node, true) != s->ntests)
 		return -1;
 	err_release(err);
 	words[0] = arena_printf(&w->s->arena, "%s,resource_type:unit_test", model);
@@ -394,9 +391,8 @@ select_all_tests(struct work *w, struct step *s)
 }
 
 static int
-select_step(struct work *w, size_t step, size_t ntests, struct err *err)
+select_step(struct work *w, struct step *s, struct err *err)
 {
-	struct step *s = &w->s->v[step];
 	const char **word;
 
 	if (s->role == STEP_TEST_ALL) {
@@ -404,9 +400,9 @@ select_step(struct work *w, size_t step, size_t ntests, struct err *err)
 		return 0;
 	}
 	if (s->role == STEP_UNIT_TEST)
-		return select_unit_tests(w, step, ntests, err);
+		return select_unit_tests(w, s, err);
 	if (s->role == STEP_TEST || (s->role == STEP_BUILD && w->o->tests == TESTS_BUILD))
-		return select_with_tests(w, step, ntests, err);
+		return select_with_tests(w, s, err);
 	word = arena_zalloc(&w->s->arena, 1, sizeof(*word));
 	*word = alone(w, s->node, err);
 	s->select = word;
@@ -545,21 +541,39 @@ work_release(struct work *w)
 	free(w->stack);
 }
 
+/* The tests each step runs. */
+static void
+list_tests(struct work *w)
+{
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < w->plan->ntasks; i++) {
+			struct step *s = w->step_of[i] == NONE ? NULL : &w->s->v[w->step_of[i]];
+
+			if (!s || !is_test(&w->plan->tasks[i]))
+				continue;
+			if (pass)
+				s->tests[s->ntests] = w->plan->tasks[i].node;
+			s->ntests++;
+		}
+		for (size_t i = 0; pass == 0 && i < w->s->n; i++) {
+			struct step *s = &w->s->v[i];
+
+			s->tests = arena_zalloc(&w->s->arena, s->ntests + 1, sizeof(*s->tests));
+			s->ntests = 0;
+		}
+	}
+}
+
 static int
 name_and_select(struct work *w, const struct id_style *style, struct err *err)
 {
-	size_t *ntests = xcalloc(w->s->n + 1, sizeof(*ntests));
-	int rc = 0;
-
-	for (size_t i = 0; i < w->plan->ntasks; i++)
-		if (w->step_of[i] != NONE && is_test(&w->plan->tasks[i]))
-			ntests[w->step_of[i]]++;
-	for (size_t i = 0; i < w->s->n && rc == 0; i++) {
+	list_tests(w);
+	for (size_t i = 0; i < w->s->n; i++) {
 		name_step(w, &w->s->v[i], style);
-		rc = select_step(w, i, ntests[i], err);
+		if (select_step(w, &w->s->v[i], err) < 0)
+			return -1;
 	}
-	free(ntests);
-	return rc;
+	return 0;
 }
 
 struct steps *

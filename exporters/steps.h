@@ -46,6 +46,8 @@ struct step {
 	const char *const *exclude;
 	size_t nexclude;
 	const char *indirect;       /* for --indirect-selection; NULL = dbt's own */
+	const struct node **tests;  /* the tests it runs, in the order of their ids */
+	size_t ntests;
 	size_t *after;              /* positions in steps->v, sorted */
 	size_t nafter;
 	struct step *test, *unit;   /* of a STEP_BUILD: its STEP_TEST, its STEP_UNIT_TEST, or NULL */

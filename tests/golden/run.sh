@@ -6,6 +6,8 @@ MANIFEST=samples/shop/manifests/after/manifest.json
 tmp=$(mktemp -d) || exit 2
 trap 'rm -rf "$tmp"' EXIT
 cd "$ROOT" || exit 2
+export XDG_STATE_HOME="$tmp"    # no history of this machine's own runs
+unset HEDDLE_HISTORY
 bad=0 n=0
 while IFS= read -r line; do
 	case $line in '#'* | '') continue ;; esac
