@@ -107,6 +107,9 @@ EXECUTOR = \
 
 EXPORTERS = \
 	exporters/airflow.c \
+	exporters/airflow_groups.c \
+	exporters/airflow_head.c \
+	exporters/airflow_text.c \
 	exporters/columns.c \
 	exporters/dot.c \
 	exporters/emit.c \
@@ -126,6 +129,8 @@ EXPORTERS = \
 	exporters/selects.c \
 	exporters/stamp.c \
 	exporters/steps.c \
+	exporters/steps_order.c \
+	exporters/steps_select.c \
 	exporters/svg.c
 
 CLI = \

@@ -3,6 +3,20 @@
  * write() appends the whole output to `out`; the caller puts it on a file by rename. Output is
  * deterministic: order by id, no clock, no random, no path of this machine.
  * Errors: 0, or -1 with err. Thread: main.
+ *
+ * How to add a target, here `argo`:
+ *   1. exporters/argo.c: argo_write() and `const struct exporter exporter_argo = { ... }` with every
+ *      member below that matters to it. What it writes for a part of its own subject (head, helpers)
+ *      may be argo_head.c with a private argo.h.
+ *   2. A name in the list of externs at the end of this file, a row in registry.c, a row in the
+ *      Makefile. Help, --list, --check, stamp and option checks walk that table.
+ *   3. A target whose tasks run dbt (.runs) takes its tasks from steps_new() (steps.h): ids, order,
+ *      selections, policies are settled there, for all targets alike; groups from folders.h, texts
+ *      for people from node_docs.h. A target that draws walks job->nodes (picture.h, columns.h).
+ *   4. Text goes through emit.h. A language that is not there yet gets a row of its own in emit.c.
+ *   5. Samples and golden files: lines in tests/golden/cases.txt, written by `make golden`.
+ *   6. docs/exports.md: one section: the command, what it writes, how to deploy it, what it does not
+ *      do; a line in its table of targets.
  */
 #ifndef HEDDLE_EXPORTERS_EXPORTER_H
 #define HEDDLE_EXPORTERS_EXPORTER_H

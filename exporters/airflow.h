@@ -1,0 +1,53 @@
+/* exporters/airflow.h -- what airflow*.c share; nobody else reads it.
+ *
+ *   airflow.c        the DAG and its tasks          airflow_head.c    docstring, imports, command, helper
+ *   airflow_text.c   flags, policies as Python      airflow_groups.c  folders as task groups
+ *
+ * What a task runs is text in three languages: a word of dbt's selection inside a shell command,
+ * inside a Jinja template, inside a Python string; it is quoted in that order.
+ */
+#ifndef HEDDLE_EXPORTERS_AIRFLOW_H
+#define HEDDLE_EXPORTERS_AIRFLOW_H
+
+#include "exporters/emit.h"
+#include "exporters/exporter.h"
+#include "exporters/folders.h"
+#include "exporters/steps.h"
+
+struct airflow {
+	struct emit e;
+	const struct export_job *job;
+	const struct task_options *o;
+	struct steps *steps;
+	struct folders folders;
+	struct task_policy usual;     /* of most tasks: the DAG's default_args */
+};
+
+extern const char *const airflow_operators[];    /* NULL-ended; the first is the default */
+
+bool airflow_is_op(const struct airflow *a, const char *name);
+
+/* Appends words for a shell, safe from Jinja too; one blank between them. */
+void airflow_add_words(struct buf *out, const char *const *words, size_t n);
+/* " --flag value"; nothing when value is NULL. */
+void airflow_add_flag(struct buf *out, const char *flag, const char *value);
+/* Flags that every task of the DAG has. */
+void airflow_add_common_flags(struct buf *out, const struct task_options *o);
+
+/* A step's policy with its timeout filled; the one most steps have. */
+struct task_policy airflow_policy(const struct step *s);
+struct task_policy airflow_usual_policy(const struct steps *s);
+bool airflow_same_policy(const struct task_policy *a, const struct task_policy *b);
+/* Arguments: of default_args ("\"", "\": ", ", ") or of a task (", ", "=", ""). */
+void airflow_write_policy(struct emit *e, const struct task_policy *p, const char *open,
+    const char *between, const char *close);
+
+/* Docstring, imports, what a task calls, the function that makes one. */
+void airflow_write_head(struct airflow *a);
+
+/* The dictionary `folder`: a task group for each path. */
+void airflow_write_groups(struct airflow *a);
+/* Is there a folder of that name beside a node in `folder`, or at the top? */
+bool airflow_is_folder(const struct airflow *a, const char *folder, const char *name);
+
+#endif

@@ -1,0 +1,163 @@
+#include "exporters/airflow.h"
+
+#include <string.h>
+
+#include "util/text.h"
+
+const char *const airflow_operators[] = { "bash", "docker", "kubernetes", NULL };
+
+static void
+write_docstring(struct airflow *a)
+{
+	struct emit *e = &a->e;
+
+	emit_line(e, "\"\"\"Airflow DAG of the dbt project %c: one task per dbt node.  Airflow 2.10+ and 3.",
+	    a->job->title);
+	emit_line(e, "");
+	emit_line(e, "Made by: %s", a->job->stamp);
+	emit_line(e, "Out of date?  heddle export --check FILE");
+	if (a->o->hooks) {
+		emit_line(e, "");
+		emit_line(e, "Each task is a dbt command of its own: on-run-start and on-run-end hooks run in every one.");
+	}
+	if (a->o->tests != TESTS_NONE) {
+		emit_line(e, "");
+		emit_line(e, "A failed test holds back what reads its model; a test of severity warn never does.");
+	}
+	emit_line(e, "\"\"\"");
+}
+
+bool
+airflow_is_op(const struct airflow *a, const char *name)
+{
+	return strcmp(a->o->op ? a->o->op : airflow_operators[0], name) == 0;
+}
+
+static void
+write_imports(struct airflow *a)
+{
+	struct emit *e = &a->e;
+	bool bash = airflow_is_op(a, "bash");
+
+	emit_line(e, "from datetime import datetime, timedelta");
+	emit_line(e, "");
+	if (a->o->timezone)
+		emit_line(e, "import pendulum");
+	if (airflow_is_op(a, "docker"))
+		emit_line(e, "from airflow.providers.docker.operators.docker import DockerOperator");
+	if (airflow_is_op(a, "kubernetes"))
+		emit_line(e, "from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator");
+	if (airflow_is_op(a, "kubernetes") && a->o->secret)
+		emit_line(e, "from kubernetes.client import models as k8s");
+	if (!bash || a->o->timezone)
+		emit_line(e, "");
+	emit_open(e, "try:");
+	emit_line(e, "from airflow.sdk import %sDAG, Param, TaskGroup", a->o->assets ? "Asset, " : "");
+	if (bash)
+		emit_line(e, "from airflow.providers.standard.operators.bash import BashOperator");
+	emit_close(e, "except ImportError:  # Airflow 2");
+	e->depth++;
+	emit_line(e, "from airflow import DAG");
+	if (a->o->assets)
+		emit_line(e, "from airflow.datasets import Dataset as Asset");
+	emit_line(e, "from airflow.models.param import Param");
+	if (bash)
+		emit_line(e, "from airflow.operators.bash import BashOperator");
+	emit_line(e, "from airflow.utils.task_group import TaskGroup");
+	e->depth--;
+	emit_line(e, "");
+}
+
+/* What stands in place of `dbt`, as text of a shell. */
+static void
+add_program(struct buf *out, const struct task_options *o)
+{
+	static const char *const dbt[] = { "dbt" }, *const heddle[] = { "heddle" };
+
+	if (o->ncommand)
+		airflow_add_words(out, o->command, o->ncommand);
+	else
+		airflow_add_words(out, o->runner == RUNNER_HEDDLE ? heddle : dbt, 1);
+}
+
+static void
+write_command(struct airflow *a)
+{
+	struct emit *e = &a->e;
+	struct buf b = BUF_INIT;
+
+	if (airflow_is_op(a, "bash")) {
+		emit_line(e, "# Airflow gives each task an empty folder of its own. dbt's target folder and log go there, so");
+		emit_line(e, "# that tasks side by side do not share them; the saved parse of the project is taken along.");
+		buf_adds(&b, "cp ");
+		if (a->o->project_dir) {
+			struct buf path = BUF_INIT;
+
+			buf_addf(&path, "%s%starget/partial_parse.msgpack", a->o->project_dir,
+			    text_ends(a->o->project_dir, "/") ? "" : "/");
+			airflow_add_words(&b, &(const char *){ path.data }, 1);
+			buf_release(&path);
+		} else {
+			buf_adds(&b, "\"${DBT_PROJECT_DIR:-.}/target/partial_parse.msgpack\"");
+		}
+		buf_adds(&b, " . 2>/dev/null; DBT_TARGET_PATH=\"$PWD\" DBT_LOG_PATH=\"$PWD\" ");
+	}
+	add_program(&b, a->o);
+	emit_line(e, "DBT = %q", buf_str(&b));
+	buf_truncate(&b, 0);
+	airflow_add_common_flags(&b, a->o);
+	emit_line(e, "FLAGS = %q", buf_str(&b));
+	buf_truncate(&b, 0);
+	buf_adds(&b, "{% if not params.select %}");
+	airflow_add_flag(&b, "--warn-error-options", a->o->warn_errors);
+	buf_adds(&b, "{% endif %}");
+	emit_line(e, "# A selection that finds nothing is an error, unless the run was narrowed on purpose.");
+	emit_line(e, "STRICT = %q", buf_str(&b));
+	emit_line(e, "ONLY = \"{{ ',' ~ params.select if params.select }}\"");
+	emit_line(e, "FULL_REFRESH = \"{{ ' --full-refresh' if params.full_refresh }}\"");
+	if (!airflow_is_op(a, "bash"))
+		emit_line(e, "IMAGE = %q", a->o->image);
+	if (airflow_is_op(a, "kubernetes") && a->o->secret)
+		emit_line(e, "SECRETS = [k8s.V1EnvFromSource(secret_ref=k8s.V1SecretEnvSource(name=%q))]", a->o->secret);
+	emit_line(e, "");
+	emit_line(e, "");
+	buf_release(&b);
+}
+
+static void
+write_helper(struct airflow *a)
+{
+	struct emit *e = &a->e;
+
+	emit_open(e, "def dbt(verb, select, after=(), flags=\"\", task_id=None, **kwargs):");
+	emit_line(e, "\"\"\"One dbt command as a task that waits for others.\"\"\"");
+	emit_line(e, "words = \" \".join(word + ONLY for word in ([select] if isinstance(select, str) else select))");
+	emit_line(e, "refresh = FULL_REFRESH if verb in (\"run\", \"seed\", \"build\") else \"\"");
+	emit_line(e, "command = f\"{DBT} {verb}{words and ' --select '}{words}{flags and ' '}{flags}{FLAGS}{STRICT}{refresh} \"");
+	if (airflow_is_op(a, "bash"))
+		emit_line(e, "task = BashOperator(task_id=task_id or verb, bash_command=command, **kwargs)");
+	else if (airflow_is_op(a, "docker"))
+		emit_line(e, "task = DockerOperator(task_id=task_id or verb, image=IMAGE, command=command, "
+		    "auto_remove=\"success\", **kwargs)");
+	else
+		emit_line(e, "task = KubernetesPodOperator(task_id=task_id or verb, image=IMAGE, cmds=[\"sh\", \"-c\"], "
+		    "arguments=[command]%s, **kwargs)", a->o->secret ? ", env_from=SECRETS" : "");
+	emit_open(e, "for upstream in after:");
+	emit_line(e, "# `upstream >> task`, without the hash over the whole DAG that Airflow takes for each edge.");
+	emit_line(e, "task.upstream_task_ids.add(upstream.task_id)");
+	emit_line(e, "upstream.downstream_task_ids.add(task.task_id)");
+	e->depth--;
+	emit_line(e, "return task");
+	e->depth--;
+	emit_line(e, "");
+	emit_line(e, "");
+}
+
+void
+airflow_write_head(struct airflow *a)
+{
+	write_docstring(a);
+	write_imports(a);
+	write_command(a);
+	write_helper(a);
+}

@@ -1,0 +1,44 @@
+/* exporters/steps_work.h -- what steps*.c share while the steps are made; nobody else reads it.
+ *
+ *   steps.c         which steps there are        steps_select.c   their names and selections
+ *   steps_order.c   what each waits for, and the order they stand in
+ */
+#ifndef HEDDLE_EXPORTERS_STEPS_WORK_H
+#define HEDDLE_EXPORTERS_STEPS_WORK_H
+
+#include "exporters/selects.h"
+#include "exporters/steps.h"
+
+#define NONE SIZE_MAX
+
+struct edge {
+	size_t from, to;
+};
+
+struct work {
+	struct steps *s;
+	const struct graph *graph;
+	const struct plan *plan;
+	const struct task_options *o;
+	struct selects *selects;
+	size_t cap;
+	size_t *build_of, *test_of, *unit_of;   /* by node->index: a step, or NONE */
+	size_t *step_of;              /* by task: a step, or NONE */
+	struct edge *edges;
+	size_t nedges, edges_cap;
+	uint32_t *seen, *stack;       /* of walks; by node->index */
+	uint32_t walk;
+};
+
+/* What a test reads, each once: the only one, or NULL when it reads none or several. */
+const struct node *step_only_parent(const struct graph *g, const struct node *test);
+
+bool step_is_test(const struct task *t);    /* data test or unit test */
+
+/* Name and selection of every step. 0, or -1 with err: a node that cannot be selected alone. */
+int steps_select(struct work *w, const struct id_style *style, struct err *err);
+
+/* Fills each step's `after`, and puts the steps in their order. */
+void steps_order(struct work *w);
+
+#endif
