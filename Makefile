@@ -164,6 +164,9 @@ CLI = \
 	cli/run.c \
 	cli/run_args.c \
 	cli/run_history.c \
+	cli/run_nodes.c \
+	cli/run_outcome.c \
+	cli/run_setup.c \
 	cli/select_opts.c \
 	cli/selection.c \
 	cli/table.c \

@@ -1,0 +1,104 @@
+/* run_inside.h -- one invocation, shared by cli/run*.c and nobody else; cli/run.h is the interface.
+ *
+ *   run.c           run_project(): the steps, the exit code, the end of everything
+ *   run_setup.c     the command line -> a plan and what an earlier run did of it
+ *   run_nodes.c     the plan carried out: observers, scheduler, on-run-end
+ *   run_outcome.c   what is said and kept: progress, hooks, run_results.json, summary
+ *
+ * Thread: main. Errors: 0, or -1 with err, unless an exit code is returned. */
+#ifndef HEDDLE_CLI_RUN_INSIDE_H
+#define HEDDLE_CLI_RUN_INSIDE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cli/backend.h"
+#include "cli/opts.h"
+#include "cli/policies.h"
+#include "cli/project.h"
+#include "cli/run.h"
+#include "cli/run_args.h"
+#include "executor/history.h"
+#include "executor/journal.h"
+#include "executor/progress.h"
+#include "executor/results.h"
+#include "executor/schedule.h"
+#include "executor/transient.h"
+#include "graph/graph.h"
+#include "graph/plan.h"
+#include "graph/set.h"
+#include "util/err.h"
+
+#define SKIPPED_BY_HOOK "skipped because on-run-start failed (skip_nodes_if_on_run_start_fails)"
+
+/* One invocation. Everything starts empty and is released in one place. */
+struct run {
+	const struct run_request *rq;
+	enum plan_command command;
+	struct words dbt;              /* arguments for dbt, NULL last */
+	int64_t started_ms;            /* monotonic */
+	int64_t began_ms;              /* the same moment, wall clock */
+
+	struct backend dbt_runs;
+	struct transient *transient;   /* heddle.yml's patterns */
+	const struct worker_info *info;
+	const struct worker_ready *ready;
+	struct run_args args;
+	struct project project;
+	struct policies policies;
+	char threads[16];              /* heddle.yml's, as an argument */
+	int lock_fd;
+
+	struct graph *graph;
+	struct set selected;
+	struct plan *plan;
+	struct schedule *schedule;
+	struct journal *journal;
+	struct journal_run found;      /* the run --resume continues; else empty */
+	struct schedule_known *known;  /* by task: results of an earlier run; or NULL */
+	size_t nagain;                 /* of them, not ended well */
+	struct results *results;
+	struct progress *progress;
+	struct history *history;       /* NULL: none is kept */
+	const char *resumes;           /* run id of the run that is continued, or NULL */
+	struct schedule_summary summary;
+	bool timed;                    /* the plan is weighed by earlier runs */
+	bool hooks_failed;
+};
+
+/* ---- run_setup.c, in this order ---- */
+
+/* What must be known before dbt starts. */
+int run_read_config(struct run *r, struct err *err);
+/* dbt has parsed the project: r->info, r->args. */
+int run_start_dbt(struct run *r, struct err *err);
+/* The manifest dbt parsed in this invocation, and what the resolved arguments select in it. */
+int run_load_graph(struct run *r, struct err *err);
+/* With policies and weights; opens the history. */
+int run_make_plan(struct run *r, struct err *err);
+/* What an earlier run has done counts as done: r->known, r->nagain. */
+int run_resume_earlier(struct run *r, struct err *err);
+/* On disk before anything starts. */
+int run_open_journal(struct run *r, struct err *err);
+/* dbt gets its nodes; schemas, cache and on-run-start are done: r->ready. */
+int run_begin(struct run *r, struct err *err);
+
+/* ---- run_nodes.c ---- */
+
+/* The exit code. Needs the plan; the plan has tasks. */
+int run_nodes(struct run *r, struct err *err);
+/* Says what would run, in order. The exit code. */
+int run_dry(struct run *r, struct err *err);
+
+/* ---- run_outcome.c ---- */
+
+bool run_wants_board(const struct run *r);
+void run_start_progress(struct run *r);
+/* Hooks' entries of run_results.json, as dbt's JSON texts. */
+int run_take_hooks(struct run *r, char *const *hooks, size_t n, bool at_start, struct err *err);
+int run_write_results(struct run *r, struct err *err);
+void run_summarize(struct run *r, bool failed);
+bool run_has_failed(const struct run *r);
+
+#endif

@@ -1,0 +1,193 @@
+/* run_setup.c -- from the command line to a plan: heddle.yml, dbt, the manifest it parsed, the
+ * selection, the policies, and what an earlier run has done of it already. */
+#include "cli/run_inside.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/dbt_opts.h"
+#include "cli/record.h"
+#include "cli/resume.h"
+#include "cli/run_history.h"
+#include "cli/selection.h"
+#include "util/buf.h"
+#include "util/fs.h"
+#include "util/xalloc.h"
+
+/* What heddle.yml says must be known before dbt starts: its threads are dbt's --threads, unless the
+ * command line or the environment names a number. */
+int
+run_read_config(struct run *r, struct err *err)
+{
+	char **argv = (char **)(uintptr_t)r->dbt.v;
+	const struct project_given given = {
+		.project_dir = dbt_opt_value(argv, (int)r->dbt.n - 1, "project-dir"),
+	};
+
+	project_find(&r->project, &given);
+	if (policies_load(&r->policies, r->project.dir, err) < 0)
+		return -1;
+	r->transient = transient_new(r->policies.config.transient, r->policies.config.ntransient);
+	if (r->policies.config.threads == 0 || getenv("DBT_THREADS") || getenv("DBT_ENGINE_THREADS") ||
+	    dbt_opt_value(argv, (int)r->dbt.n - 1, "threads"))
+		return 0;
+	snprintf(r->threads, sizeof(r->threads), "%u", r->policies.config.threads);
+	r->dbt.v[r->dbt.n - 1] = "--threads";
+	words_add(&r->dbt, r->threads);
+	words_add(&r->dbt, NULL);
+	return 0;
+}
+
+int
+run_start_dbt(struct run *r, struct err *err)
+{
+	const struct backend_request rq = {
+		.verb = plan_command_name(r->command),
+		.argv = r->dbt.v,
+		.project_dir = r->project.dir,
+		.python = r->rq->python,
+		.grace_ms = r->rq->grace_ms,
+		.progress = r->progress,
+	};
+
+	if (backend_start(&r->dbt_runs, r->rq->runner, &rq, err) < 0)
+		return -1;
+	return r->dbt_runs.parsed(r->dbt_runs.self, &r->info, &r->args, err);
+}
+
+/* The manifest dbt parsed in this invocation, and what the resolved arguments select in it. */
+int
+run_load_graph(struct run *r, struct err *err)
+{
+	unsigned kinds = plan_command_kinds(r->command);
+	char *selectors = fs_join(r->info->project_root, "selectors.yml");
+	struct selection_request rq = {
+		.select = r->args.select,
+		.exclude = r->args.exclude,
+		.resource_types = r->args.resource_types,
+		.exclude_resource_types = r->args.exclude_resource_types,
+		.selector = r->args.selector,
+		.indirect_selection = r->args.indirect_selection,
+		.selectors_file = fs_exists(selectors) ? selectors : NULL,
+		.state = r->args.state,
+		.target = r->info->target_path,
+		.kinds = kinds,
+		.all_kinds = kinds,
+	};
+	int rc;
+
+	r->graph = graph_new();
+	rc = selection_resolve(&rq, r->info->manifest_path, r->policies.fields, r->graph, &r->selected, err);
+	free(selectors);
+	return rc;
+}
+
+/* What the command line says about every task. */
+static struct policy_patch
+flags_patch(const struct run_request *o)
+{
+	struct policy_patch p = { 0 };
+
+	if (o->retries != RUN_NOT_GIVEN) {
+		p.has |= 1u << POLICY_ATTEMPTS;
+		p.value.max_attempts = o->retries + 1;
+	}
+	if (o->retry_delay_ms >= 0) {
+		p.has |= 1u << POLICY_DELAY;
+		p.value.delay_ms = o->retry_delay_ms;
+	}
+	if (o->timeout_ms >= 0) {
+		p.has |= 1u << POLICY_TIMEOUT;
+		p.value.timeout_ms = o->timeout_ms;
+	}
+	return p;
+}
+
+int
+run_make_plan(struct run *r, struct err *err)
+{
+	const struct policy_patch flags = flags_patch(r->rq);
+	char *past;
+
+	r->plan = plan_new(r->graph, &r->selected, r->command, err);
+	if (!r->plan || policies_apply(&r->policies, r->plan, &flags, NULL, err) < 0)
+		return -1;
+	for (size_t i = 0; i < r->plan->ntasks; i++)
+		r->plan->tasks[i].policy.rerun_unknown = r->rq->rerun_unknown;
+	past = fs_join(r->info->target_path, "run_results.json");
+	r->history = run_history_open(r->rq->history, r->info, r->rq->dry_run, r->progress);
+	r->timed = run_history_weigh(r->history, r->plan, past);
+	free(past);
+	return 0;
+}
+
+static void
+say_resumed(struct run *r, const struct journal_run *earlier, const struct resume_counts *c)
+{
+	struct buf b = BUF_INIT;
+
+	buf_addf(&b, "continuing run %s: %zu done before, %zu to run", fs_base(earlier->path), c->kept,
+	    c->again);
+	/* A run that was cut off has no word of what it had not started yet. */
+	if (c->new_tasks && earlier->ended)
+		buf_addf(&b, ", %zu of them new in the manifest", c->new_tasks);
+	if (c->gone)
+		buf_addf(&b, "; %zu of its nodes are no longer selected", c->gone);
+	progress_log(r->progress, NULL, "info", b.data);
+	buf_release(&b);
+}
+
+/* What an earlier run has done counts as done. */
+int
+run_resume_earlier(struct run *r, struct err *err)
+{
+	char *dir = record_dir(r->info->target_path), *settings = record_settings(r->rq, r->info);
+	const struct journal_run *earlier = r->rq->earlier;
+	struct resume_counts counts;
+	int rc = 0;
+
+	if (!earlier && r->rq->resume) {
+		rc = record_find_unfinished(&r->found, dir, settings, err);
+		earlier = rc > 0 ? &r->found : NULL;
+	}
+	if (rc >= 0 && earlier)
+		rc = record_check_target(earlier->settings, r->info, err);
+	if (rc >= 0 && earlier) {
+		r->resumes = earlier->run_id;
+		r->known = resume_known(r->plan, earlier, r->info->adapter, &counts);
+		r->nagain = counts.again + counts.unknown;
+		say_resumed(r, earlier, &counts);
+	}
+	free(dir);
+	free(settings);
+	return rc < 0 ? -1 : 0;
+}
+
+/* On disk before anything starts. */
+int
+run_open_journal(struct run *r, struct err *err)
+{
+	char *dir = record_dir(r->info->target_path), *settings = record_settings(r->rq, r->info);
+
+	r->journal = journal_new(dir, r->info->invocation_id, settings, err);
+	free(dir);
+	free(settings);
+	return r->journal ? 0 : -1;
+}
+
+/* The nodes dbt must know of: all of the selection that the command runs, ephemeral ones too. */
+int
+run_begin(struct run *r, struct err *err)
+{
+	unsigned kinds = plan_command_kinds(r->command);
+	const char **ids = xcalloc(r->graph->nnodes, sizeof(*ids));
+	size_t n = 0;
+	int rc;
+
+	for (size_t i = set_next(&r->selected, 0); i < r->graph->nnodes; i = set_next(&r->selected, i + 1))
+		if (kinds & KIND_BIT(r->graph->nodes[i].kind))
+			ids[n++] = r->graph->nodes[i].id;
+	rc = r->dbt_runs.begin(r->dbt_runs.self, ids, n, r->lock_fd, &r->ready, err);
+	free(ids);
+	return rc;
+}
