@@ -31,6 +31,7 @@ UTIL = \
 	util/heap.c \
 	util/log.c \
 	util/map.c \
+	util/process.c \
 	util/signals.c \
 	util/text.c \
 	util/xalloc.c \
@@ -179,6 +180,7 @@ TESTS = \
 	tests/executor/test_classify.c \
 	tests/executor/test_config.c \
 	tests/executor/test_history.c \
+	tests/executor/test_lock.c \
 	tests/executor/test_pool.c \
 	tests/executor/test_proc.c \
 	tests/executor/test_python.c \
@@ -208,6 +210,7 @@ TESTS = \
 	tests/graph/test_set.c \
 	tests/graph/test_state.c \
 	tests/util/test_git.c \
+	tests/util/test_process.c \
 	tests/util/test_util.c \
 	tests/util/test_ytree.c
 

@@ -25,13 +25,34 @@ run_empty(struct run *r, struct err *err)
 	return run_write_results(r, err) < 0 ? EXIT_BAD_INPUT : EXIT_GOOD;
 }
 
+static void
+say_lock(void *self, const char *level, const char *text)
+{
+	progress_log(self, NULL, level, text);
+}
+
+/* Also waits for what a killed run left behind. */
+static int
+take_lock(struct run *r, struct err *err)
+{
+	const struct lock_request rq = {
+		.target_dir = r->info->target_path,
+		.command = plan_command_name(r->command),
+		.signal_fd = signals_fd(),
+		.self = r->progress,
+		.say = say_lock,
+	};
+
+	r->lock_fd = lock_take(&rq, err);
+	return r->lock_fd < 0 ? -1 : 0;
+}
+
 static int
 run_steps(struct run *r, struct err *err)
 {
 	if (signals_open(err) < 0 || run_read_config(r, err) < 0 || run_start_dbt(r, err) < 0)
 		return EXIT_BAD_INPUT;
-	r->lock_fd = lock_take(r->info->target_path, plan_command_name(r->command), 0, err);
-	if (r->lock_fd < 0 || run_load_graph(r, err) < 0 || run_make_plan(r, err) < 0)
+	if (take_lock(r, err) < 0 || run_load_graph(r, err) < 0 || run_make_plan(r, err) < 0)
 		return EXIT_BAD_INPUT;
 	if (r->plan->ntasks == 0)
 		return run_empty(r, err);
@@ -40,13 +61,14 @@ run_steps(struct run *r, struct err *err)
 	return run_nodes(r, err);
 }
 
-/* A signal while dbt was still parsing: there is nothing to write, only an exit code to give. */
+/* A signal while dbt was still parsing, or we were waiting: there is nothing to write, only an exit
+ * code to give. */
 static int
-exit_code(const struct run *r, int code, struct err *err)
+exit_code(int code, struct err *err)
 {
 	int signo;
 
-	if (!r->dbt_runs.self || !r->dbt_runs.interrupted(r->dbt_runs.self) || !(signo = signals_next()))
+	if (code != EXIT_BAD_INPUT || !(signo = signals_next()))
 		return code;
 	err_release(err);
 	return 128 + signo;
@@ -69,7 +91,7 @@ run_project(const struct run_request *rq, struct err *err)
 		words_add(&r.dbt, rq->dbt.v[i]);
 	words_add(&r.dbt, NULL);
 	r.progress = progress_new(&early);
-	code = exit_code(&r, run_steps(&r, err), err);
+	code = exit_code(run_steps(&r, err), err);
 	backend_release(&r.dbt_runs);
 	schedule_free(r.schedule);
 	journal_free(r.journal);

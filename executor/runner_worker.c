@@ -10,6 +10,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "executor/lock.h"
 #include "executor/worker_message.h"
 #include "executor/worker_process.h"
 #include "util/buf.h"
@@ -232,6 +233,7 @@ send_begin(struct worker *w, struct worker_process *p, bool again)
 		cJSON_AddItemToArray(ids, cJSON_CreateString(w->ids[i]));
 	if (again)
 		cJSON_AddItemToObject(message, "restore", restore_object(w));
+	lock_shared_with(w->lock_fd, process_pid(p));
 	process_send(p, message, &w->lock_fd, w->lock_fd >= 0);
 }
 
