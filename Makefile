@@ -74,8 +74,10 @@ GRAPH = \
 
 EXECUTOR = \
 	executor/board.c \
+	executor/child.c \
 	executor/classify.c \
 	executor/config.c \
+	executor/config_read.c \
 	executor/history.c \
 	executor/history_db.c \
 	executor/history_grid.c \
@@ -96,11 +98,13 @@ EXECUTOR = \
 	executor/retry.c \
 	executor/runner_cli.c \
 	executor/runner_dry.c \
+	executor/runner_shell.c \
 	executor/runner_worker.c \
 	executor/schedule.c \
 	executor/schedule_stop.c \
 	executor/screen.c \
 	executor/task.c \
+	executor/template.c \
 	executor/transient.c \
 	executor/weights.c \
 	executor/worker_message.c \
@@ -137,6 +141,7 @@ EXPORTERS = \
 CLI = \
 	cli/backend.c \
 	cli/backend_cli.c \
+	cli/backend_shell.c \
 	cli/backend_worker.c \
 	cli/cmd_config.c \
 	cli/cmd_diff.c \
@@ -157,6 +162,7 @@ CLI = \
 	cli/diff_report.c \
 	cli/history_file.c \
 	cli/main.c \
+	cli/offline.c \
 	cli/opts.c \
 	cli/policies.c \
 	cli/project.c \
@@ -187,9 +193,11 @@ TESTS = \
 	tests/executor/test_report.c \
 	tests/executor/test_retry.c \
 	tests/executor/test_runner_cli.c \
+	tests/executor/test_runner_shell.c \
 	tests/executor/test_runner_worker.c \
 	tests/executor/test_schedule.c \
 	tests/executor/test_task.c \
+	tests/executor/test_template.c \
 	tests/executor/test_weights.c \
 	tests/exporters/test_emit.c \
 	tests/exporters/test_ids.c \
@@ -234,6 +242,7 @@ SCRIPTS = \
 	tests/cli/options.py \
 	tests/cli/bad_project.py \
 	tests/cli/parity.py \
+	tests/cli/shell.sh \
 	tests/cli/retry.py \
 	tests/cli/signals.py \
 	tests/cli/faults.py \

@@ -10,6 +10,7 @@ static const struct {
 } backends[] = {
 	{ "worker", backend_start_worker },
 	{ "cli", backend_start_cli },
+	{ "shell", backend_start_shell },
 };
 #define NBACKENDS (sizeof(backends) / sizeof(backends[0]))
 
@@ -20,7 +21,7 @@ backend_start(struct backend *b, const char *name, const struct backend_request 
 	for (size_t i = 0; i < NBACKENDS; i++)
 		if (strcmp(backends[i].name, name) == 0)
 			return backends[i].start(b, rq, err);
-	err_set(err, "--runner: expected worker or cli, found '%s'", name);
+	err_set(err, "--runner: expected worker, cli or shell, found '%s'", name);
 	return -1;
 }
 

@@ -1,6 +1,7 @@
-/* cli/backend.h -- what stands between a plan and dbt: a warm worker, or one command a node.
+/* cli/backend.h -- what stands between a plan and dbt: a warm worker, one dbt command a node, or
+ * any command a node.
  *
- *   backend_worker_new() | backend_cli_new()      starts; does not wait
+ *   backend_start                                 starts; does not wait
  *   parsed -> begin -> runner -> finish -> free   in this order, from the main thread
  *
  * A further way to run dbt is one file and one row in backend.c. The shapes are the worker's
@@ -26,6 +27,8 @@ struct backend_request {
 	const char *python;            /* --python, or NULL */
 	int64_t grace_ms;
 	struct progress *progress;     /* takes dbt's lines */
+	const char *command;           /* shell: its template, or NULL */
+	const char *manifest;          /* shell: --manifest, or NULL */
 };
 
 struct backend {
@@ -35,18 +38,20 @@ struct backend {
 	int (*begin)(void *self, const char *const *ids, size_t nids, int lock_fd,
 	    const struct worker_ready **ready, struct err *err);
 	struct runner (*runner)(void *self);
+	struct runner (*dry)(void *self);  /* after parsed: says what would run; NULL: as dbt would */
 	int (*finish)(void *self, const struct worker_outcome *outcomes, size_t noutcomes, bool cancelled,
 	    const struct worker_end **end, struct err *err);
 	bool (*interrupted)(void *self);   /* a signal ended parsed, begin or finish */
 	void (*free)(void *self);
 };
 
-/* name: "worker", "cli". 0, or -1 with err (unknown name, nothing to start). */
+/* name: "worker", "cli", "shell". 0, or -1 with err (unknown name, nothing to start). */
 int backend_start(struct backend *b, const char *name, const struct backend_request *rq,
     struct err *err);
 void backend_release(struct backend *b);   /* an empty one is fine */
 
 int backend_start_worker(struct backend *b, const struct backend_request *rq, struct err *err);
 int backend_start_cli(struct backend *b, const struct backend_request *rq, struct err *err);
+int backend_start_shell(struct backend *b, const struct backend_request *rq, struct err *err);
 
 #endif

@@ -94,7 +94,8 @@ backend_start_worker(struct backend *b, const struct backend_request *rq, struct
 		.log = on_log,
 	};
 
-	*b = (struct backend){ self, parsed, begin, runner, finish, interrupted, release };
+	*b = (struct backend){ .self = self, .parsed = parsed, .begin = begin, .runner = runner,
+		.finish = finish, .interrupted = interrupted, .free = release };
 	self->progress = rq->progress;
 	self->project_dir = xstrdup(rq->project_dir);
 	self->python = python_find(rq->python, rq->project_dir, err);

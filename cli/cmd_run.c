@@ -62,8 +62,11 @@ run_main(int argc, char **argv, struct err *err)
 		{ 0, "history", "FILE", OPT_TEXT, &rq.history,
 		  "record of past runs; empty: keep none (the project's, in ~/.local/state/heddle)" },
 		{ 0, "no-board", NULL, OPT_FLAG, &rq.no_board, "a line a node, on a terminal too" },
-		{ 0, "runner", "worker|cli", OPT_TEXT, &rq.runner,
-		  "one warm dbt for all nodes, or one dbt command a node (worker)" },
+		{ 0, "runner", "NAME", OPT_TEXT, &rq.runner,
+		  "worker: one warm dbt for all nodes; cli: one dbt command a node; shell: --command (worker)" },
+		{ 0, "command", "TEMPLATE", OPT_TEXT, &rq.template,
+		  "what runs a node, with {unique_id} {fqn} {name} {resource_type} {verb} {select}" },
+		{ 0, "manifest", "FILE", OPT_TEXT, &rq.manifest, "for --runner shell (target/manifest.json)" },
 		{ 0, "python", "FILE", OPT_TEXT, &rq.python, "interpreter that has dbt" },
 		{ 'h', "help", NULL, OPT_FLAG, &help, "this text" },
 		{ 0 }
@@ -91,7 +94,8 @@ const struct command cmd_build = {
 	.usage = ANY_DBT_OPTION,
 	.examples = "  heddle build\n"
 	    "  heddle build --select state:modified+ --state prod --defer\n"
-	    "  heddle build --threads 8 --retries 4 --retry-delay 10s --timeout 30m\n",
+	    "  heddle build --threads 8 --retries 4 --retry-delay 10s --timeout 30m\n"
+	    "  heddle build --command 'docker run --rm shop dbt {verb} --select {select}'\n",
 	.run = run_main,
 };
 

@@ -168,7 +168,7 @@ is_source_file(const char *name)
 
 	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
 		if (text_ends(name, endings[i]))
-			return true;
+			return strcmp(fs_base(name), "heddle.yml") != 0;
 	return false;
 }
 

@@ -19,6 +19,13 @@ record_dir(const char *target_path)
 /* ---- writing ---- */
 
 static void
+add_text(cJSON *into, const char *key, const char *text)
+{
+	if (text)
+		cJSON_AddStringToObject(into, key, text);
+}
+
+static void
 add_options(cJSON *into, const struct run_request *rq)
 {
 	if (rq->retries != RUN_NOT_GIVEN)
@@ -32,6 +39,9 @@ add_options(cJSON *into, const struct run_request *rq)
 	cJSON_AddNumberToObject(into, "grace_ms", (double)rq->grace_ms);
 	cJSON_AddStringToObject(into, "order", rq->order == ORDER_FIFO ? "fifo" : "path");
 	cJSON_AddBoolToObject(into, "rerun_unknown", rq->rerun_unknown);
+	add_text(into, "runner", rq->runner);
+	add_text(into, "command", rq->template);
+	add_text(into, "manifest", rq->manifest);
 }
 
 char *
@@ -64,6 +74,14 @@ number_of(const cJSON *obj, const char *key, int64_t missing)
 
 	return cJSON_IsNumber(v) && v->valuedouble >= 0 && v->valuedouble < 9e15 ?
 	    (int64_t)v->valuedouble : missing;
+}
+
+static const char *
+text_of(struct arena *arena, const cJSON *obj, const char *key)
+{
+	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(obj, key));
+
+	return text ? arena_strdup(arena, text) : NULL;
 }
 
 static int
@@ -124,6 +142,9 @@ record_restore(struct run_request *rq, struct arena *arena, const char *settings
 	rq->grace_ms = number_of(o, "grace_ms", rq->grace_ms);
 	rq->order = order && strcmp(order, "fifo") == 0 ? ORDER_FIFO : ORDER_PATH;
 	rq->rerun_unknown |= cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "rerun_unknown"));
+	rq->runner = text_of(arena, o, "runner");
+	rq->template = text_of(arena, o, "command");
+	rq->manifest = text_of(arena, o, "manifest");
 	rc = 0;
 out:
 	cJSON_Delete(doc);

@@ -35,13 +35,15 @@ struct run_request {
 	int64_t max_time_ms;           /* 0: none */
 	int64_t grace_ms;
 	enum schedule_order order;
-	const char *runner;            /* "worker", "cli" (cli/backend.h) */
+	const char *runner;            /* "worker", "cli", "shell" (cli/backend.h); NULL: heddle.yml's, or worker */
+	const char *template;          /* the shell runner's command; NULL: heddle.yml's */
+	const char *manifest;          /* for a runner that parses nothing; or NULL: the target's */
 	const char *python;            /* or NULL: executor/python.h finds one */
 	const char *history;           /* file, or NULL: cli/history_file.h finds one */
 };
 
 #define RUN_REQUEST_INIT { .retries = RUN_NOT_GIVEN, .retry_delay_ms = -1, .timeout_ms = -1, \
-	.grace_ms = SCHEDULE_GRACE_MS, .runner = "worker" }
+	.grace_ms = SCHEDULE_GRACE_MS }
 
 /* The exit code; err is filled when there is something to say that was not said yet. */
 int run_project(const struct run_request *rq, struct err *err);

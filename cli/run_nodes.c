@@ -131,7 +131,7 @@ say_dry(void *self, const struct run_event *ev, struct err *err)
 int
 run_dry(struct run *r, struct err *err)
 {
-	const struct runner runner = runner_dry();
+	const struct runner runner = r->dbt_runs.dry ? r->dbt_runs.dry(r->dbt_runs.self) : runner_dry();
 	const struct observer observer = { .event = say_dry };
 
 	return run_schedule(r, &runner, &observer, 1, err) < 0 ? EXIT_BAD_INPUT : EXIT_GOOD;

@@ -38,6 +38,15 @@ run_read_config(struct run *r, struct err *err)
 	return 0;
 }
 
+/* A command on the command line asks for the runner that runs commands. */
+static const char *
+runner_name(const struct run *r)
+{
+	if (r->rq->runner || r->rq->template)
+		return r->rq->runner ? r->rq->runner : "shell";
+	return r->policies.config.runner ? r->policies.config.runner : "worker";
+}
+
 int
 run_start_dbt(struct run *r, struct err *err)
 {
@@ -48,9 +57,11 @@ run_start_dbt(struct run *r, struct err *err)
 		.python = r->rq->python,
 		.grace_ms = r->rq->grace_ms,
 		.progress = r->progress,
+		.command = r->rq->template ? r->rq->template : r->policies.config.command,
+		.manifest = r->rq->manifest,
 	};
 
-	if (backend_start(&r->dbt_runs, r->rq->runner, &rq, err) < 0)
+	if (backend_start(&r->dbt_runs, runner_name(r), &rq, err) < 0)
 		return -1;
 	return r->dbt_runs.parsed(r->dbt_runs.self, &r->info, &r->args, err);
 }

@@ -66,6 +66,8 @@ struct config {
 	struct arena arena;
 	const char *path;             /* as given */
 	unsigned threads;             /* 0 = not set */
+	const char *runner;           /* "worker", "cli", "shell", or NULL */
+	const char *command;          /* the shell runner's, or NULL */
 	struct policy_patch defaults;
 	struct config_rule *rules;
 	size_t nrules;

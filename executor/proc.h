@@ -25,11 +25,13 @@ struct proc_options {
 	const char *dir;              /* working directory, or NULL = ours */
 	int keep_fd;                  /* arrives as descriptor 3; -1 = none */
 	bool separate;                /* standard output alone; standard error is ours */
+	size_t tail;                  /* keep about the last so many bytes of output; 0 = all */
 };
 
 struct proc {
 	pid_t pid;                    /* 0 = none, or reaped */
 	int out;                      /* standard output and error, readable; -1 */
+	size_t tail;
 	pthread_mutex_t lock;         /* guards pid against signals to a reaped one */
 };
 

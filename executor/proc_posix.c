@@ -276,6 +276,7 @@ proc_start(struct proc *p, const struct proc_options *o, struct err *err)
 	guard_tell(pid, true);
 	p->pid = pid;
 	p->out = ends[0];
+	p->tail = o->tail;
 	return 0;
 }
 
@@ -320,21 +321,33 @@ has_ended(pid_t pid, int flags)
 	return code < 0 || info.si_pid == pid;
 }
 
+/* Moved only when there is twice as much, so that each byte is moved once. */
+static void
+keep_tail(struct buf *out, size_t n)
+{
+	if (out->len <= 2 * n)
+		return;
+	memmove(out->data, out->data + out->len - n, n);
+	buf_truncate(out, n);
+}
+
 /* One piece of output. 1 = more, 0 = the end, -1 = nothing within the time. */
 static int
-read_piece(int fd, struct buf *out, int timeout_ms)
+read_piece(const struct proc *p, struct buf *out, int timeout_ms)
 {
-	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	struct pollfd pfd = { .fd = p->out, .events = POLLIN };
 	char piece[8192];
 	ssize_t n;
 
 	if (poll(&pfd, 1, timeout_ms) == 0)
 		return -1;
-	n = read(fd, piece, sizeof(piece));
+	n = read(p->out, piece, sizeof(piece));
 	if (n < 0)
 		return errno == EINTR || errno == EAGAIN ? 1 : 0;
 	if (n > 0 && out)
 		buf_add(out, piece, (size_t)n);
+	if (n > 0 && out && p->tail)
+		keep_tail(out, p->tail);
 	return n > 0;
 }
 
@@ -344,7 +357,7 @@ proc_wait(struct proc *p, struct buf *out)
 	int64_t ended_ms = 0;
 	int code = 255, more;
 
-	while (p->out >= 0 && (more = read_piece(p->out, out, OUTPUT_POLL_MS)) != 0) {
+	while (p->out >= 0 && (more = read_piece(p, out, OUTPUT_POLL_MS)) != 0) {
 		if (more > 0 && !ended_ms)
 			continue;
 		if (!ended_ms && has_ended(p->pid, WNOHANG))

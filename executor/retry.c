@@ -24,6 +24,8 @@ why_final(enum error_class c)
 	switch (c) {
 	case CLASS_DATABASE:
 		return "the database would refuse it again";
+	case CLASS_COMMAND:
+		return "nothing says that the command would end otherwise";
 	case CLASS_COMPILE:
 		return "a compilation error does not go away by itself";
 	case CLASS_TEST_FAILURE:

@@ -47,6 +47,7 @@ int result_status_find(const char *name);     /* -1 when unknown */
 #define ERROR_CLASSES(X) \
 	X(NONE, "none", false) \
 	X(DATABASE, "database", false)          /* the database refused the statement */ \
+	X(COMMAND, "command failed", false)     /* of the user's (executor/runner_shell.h) */ \
 	X(COMPILE, "compile", false)            /* Jinja, contract, parsing */ \
 	X(TEST_FAILURE, "test failure", false)  /* an assertion does not hold */ \
 	X(TRANSIENT, "transient", true)         /* lock, deadlock, serialization, 429, 503 */ \

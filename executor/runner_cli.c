@@ -1,9 +1,6 @@
 #include "executor/runner_cli.h"
 
-#include <errno.h>
 #include <ftw.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +9,8 @@
 
 #include <cjson/cJSON.h>
 
+#include "executor/child.h"
 #include "executor/classify.h"
-#include "executor/proc.h"
 #include "util/buf.h"
 #include "util/clock.h"
 #include "util/fs.h"
@@ -27,11 +24,9 @@ enum {
 
 /* One pool thread: its target path and the child it waits for. */
 struct slot {
-	struct proc proc;
+	struct child child;
 	char *dir;
 	bool made;               /* dir exists and is seeded */
-	const struct job *job;   /* NULL = idle; guarded by the runner's lock, as cancelled_ms */
-	int64_t cancelled_ms;    /* monotonic; 0 = not cancelled */
 };
 
 struct cli_runner {
@@ -40,7 +35,6 @@ struct cli_runner {
 	int64_t grace_ms;
 	struct slot *slots;
 	unsigned nslots;
-	pthread_mutex_t lock;    /* guards job and cancelled_ms of the slots */
 };
 
 struct cli_runner *
@@ -57,12 +51,11 @@ cli_runner_new(const struct cli_options *o, struct err *err)
 	r->grace_ms = o->grace_ms > 0 ? o->grace_ms : DEFAULT_GRACE_MS;
 	r->nslots = o->nthreads;
 	r->slots = xcalloc(r->nslots + 1, sizeof(*r->slots));
-	pthread_mutex_init(&r->lock, NULL);
 	for (unsigned i = 0; i < r->nslots; i++) {
 		char name[16];
 
 		snprintf(name, sizeof(name), "%u", i + 1);
-		r->slots[i].proc = (struct proc)PROC_INIT;
+		child_init(&r->slots[i].child);
 		r->slots[i].dir = fs_join(r->nodes_path, name);
 	}
 	if (fs_mkdirs(r->nodes_path, err) < 0) {
@@ -242,22 +235,14 @@ run_dbt(struct cli_runner *r, struct slot *s, const struct job *job, struct resu
 	char *path = fs_join(s->dir, "run_results.json");
 	struct err err = ERR_INIT;
 	struct buf out = BUF_INIT;
-	bool started;
 	int code;
 
 	unlink(path);            /* that of the thread's last node */
 	result->started_ms = clock_wall_ms();
-	pthread_mutex_lock(&r->lock);
-	started = !s->cancelled_ms && proc_start(&s->proc, &o, &err) == 0;
-	pthread_mutex_unlock(&r->lock);
-	if (started) {
-		code = proc_wait(&s->proc, &out);
-		proc_release(&s->proc);
-		if (!read_result(path, job->id, result))
-			explain(job, code, &out, result);
-	} else {
-		fail(result, CLASS_INTERNAL, err.msg ? err.msg : "cancelled before it started");
-	}
+	if (child_run(&s->child, &o, &code, &out, &err) < 0)
+		fail(result, CLASS_INTERNAL, err.msg);
+	else if (!read_result(path, job->id, result))
+		explain(job, code, &out, result);
 	err_release(&err);
 	buf_release(&out);
 	free(path);
@@ -271,40 +256,23 @@ runner_run(void *self, const struct job *job, struct result *result)
 	struct slot *s = &r->slots[job->thread];
 	struct err err = ERR_INIT;
 
-	pthread_mutex_lock(&r->lock);
-	s->job = job;
-	s->cancelled_ms = 0;
-	pthread_mutex_unlock(&r->lock);
+	child_begin(&s->child, job);
 	if (make_target(r, s, &err) < 0)
 		fail(result, CLASS_INTERNAL, err.msg);
 	else
 		run_dbt(r, s, job, result);
 	err_release(&err);
-	pthread_mutex_lock(&r->lock);
-	if (s->cancelled_ms && result->status == RESULT_ERROR)
+	if (child_end(&s->child) && result->status == RESULT_ERROR)
 		result->class = CLASS_CANCELLED;
-	s->job = NULL;
-	pthread_mutex_unlock(&r->lock);
 }
 
-/* dbt cancels its queries at SIGINT. The scheduler repeats the call until the node has ended. */
+/* dbt cancels its queries at SIGINT, and would not at SIGTERM. */
 static void
 runner_cancel(void *self, const struct job *job)
 {
 	struct cli_runner *r = self;
-	struct slot *s = &r->slots[job->thread];
-	int64_t now = clock_mono_ms();
 
-	pthread_mutex_lock(&r->lock);
-	if (s->job && s->job->attempt == job->attempt && strcmp(s->job->id, job->id) == 0) {
-		if (!s->cancelled_ms) {
-			s->cancelled_ms = now;
-			proc_signal(&s->proc, SIGINT);
-		} else if (now - s->cancelled_ms >= r->grace_ms) {
-			proc_signal(&s->proc, SIGKILL);
-		}
-	}
-	pthread_mutex_unlock(&r->lock);
+	child_cancel(&r->slots[job->thread].child, job, r->grace_ms, false);
 }
 
 struct runner
@@ -331,14 +299,12 @@ cli_runner_free(struct cli_runner *r)
 	for (unsigned i = 0; i < r->nslots; i++) {
 		struct slot *s = &r->slots[i];
 
-		proc_release(&s->proc);
-		pthread_mutex_destroy(&s->proc.lock);
+		child_release(&s->child);
 		if (s->made)
 			nftw(s->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 		free(s->dir);
 	}
 	rmdir(r->nodes_path);
-	pthread_mutex_destroy(&r->lock);
 	text_free_list(r->dbt);
 	text_free_list(r->args);
 	text_free_list(r->env);

@@ -227,19 +227,7 @@ yaml_value(struct buf *out, const char *text)
 void
 emit_shell_word(struct buf *out, const char *word)
 {
-	if (*word && word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-	    "_./:=@%+,-")] == '\0') {
-		buf_adds(out, word);
-		return;
-	}
-	buf_addc(out, '\'');
-	for (const char *s = word; *s; s++) {
-		if (*s == '\'')
-			buf_adds(out, "'\\''");
-		else
-			buf_addc(out, *s);
-	}
-	buf_addc(out, '\'');
+	text_add_shell_word(out, word);
 }
 
 void

@@ -130,6 +130,24 @@ json_run(const char *s)
 }
 
 void
+text_add_shell_word(struct buf *b, const char *word)
+{
+	if (*word && word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	    "_./:=@%+,-")] == '\0') {
+		buf_adds(b, word);
+		return;
+	}
+	buf_addc(b, '\'');
+	for (const char *s = word; *s; s++) {
+		if (*s == '\'')
+			buf_adds(b, "'\\''");
+		else
+			buf_addc(b, *s);
+	}
+	buf_addc(b, '\'');
+}
+
+void
 text_add_json(struct buf *b, const char *text)
 {
 	size_t from;

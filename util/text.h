@@ -23,6 +23,9 @@ char *text_safe_line(const char *text);   /* the same on one line; new string; c
 /* Appends a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD. Secrets are masked. */
 void text_add_json(struct buf *b, const char *text);
 
+/* Appends one word of a POSIX shell: as it is when plain, else in single quotes. */
+void text_add_shell_word(struct buf *b, const char *word);
+
 /* Decodes one UTF-8 character; returns its length, or 0 when the bytes are not UTF-8. */
 size_t text_decode(const char *s, uint32_t *c);
 /* Characters that move the cursor, hide text or turn its direction. */

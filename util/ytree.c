@@ -138,8 +138,9 @@ same_key(const struct ynode *a, const struct ynode *b)
 	return a->type == YT_NULL || strcmp(a->text, b->text) == 0;
 }
 
-/* A key written again keeps its first place and takes the new value, as a dict in Python does. */
-static void
+/* A key written again keeps its first place and takes the new value, as a dict in Python does.
+ * Returns its place. */
+static size_t
 put(struct ynode *map, struct map *texts, const struct ynode *key, const struct ynode *value)
 {
 	size_t at = map->n;
@@ -156,10 +157,11 @@ put(struct ynode *map, struct map *texts, const struct ynode *key, const struct 
 			;
 	}
 	map->items[at] = value;
-	if (at < map->n)
-		return;
-	map->keys[at] = key;
-	map->n++;
+	if (at == map->n) {
+		map->keys[at] = key;
+		map->n++;
+	}
+	return at;
 }
 
 static bool
@@ -213,21 +215,33 @@ room_for(const struct frame *f)
 	return n;
 }
 
+/* pair: key and value. What a merge brought may be written once more. */
+static void
+put_own(struct ynode *map, struct map *texts, size_t nmerged, const struct ynode *const *pair)
+{
+	size_t n = map->n, at = put(map, texts, pair[0], pair[1]);
+
+	if (at >= nmerged && at < n)
+		map->twice = pair[0];
+}
+
 static int
 close_map(struct reader *r, const struct frame *f)
 {
 	struct ynode *y = f->node;
 	struct map texts = MAP_INIT;
+	size_t nmerged;
 	int rc;
 
 	y->keys = arena_zalloc(r->arena, room_for(f), sizeof(*y->keys));
 	y->items = arena_zalloc(r->arena, room_for(f), sizeof(*y->items));
 	rc = put_merged(r, f, &texts);
+	nmerged = y->n;
 	for (size_t i = 0; rc == 0 && i < f->nkids; i += 2) {
 		if (f->kids[i]->type >= YT_LIST)
 			rc = fault(r, f->kids[i]->line, "a list or map cannot be a key");
 		else if (!is_merge(f->kids[i]))
-			put(y, &texts, f->kids[i], f->kids[i + 1]);
+			put_own(y, &texts, nmerged, f->kids + i);
 	}
 	map_release(&texts);
 	return rc;

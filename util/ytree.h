@@ -30,6 +30,7 @@ struct ynode {
 	const struct ynode **keys;  /* YT_MAP: in the order written, any type of key */
 	const struct ynode **items; /* YT_LIST, YT_MAP: values */
 	size_t n;                   /* of items */
+	const struct ynode *twice;  /* YT_MAP: a key written again, at its second place; or NULL */
 	size_t size;                /* values in it, itself included, aliases followed */
 };
 

@@ -19,6 +19,8 @@ test_whole_file(void **state)
 	(void)state;
 	assert_int_equal(load(&c,
 	    "threads: 8\n"
+	    "runner: shell\n"
+	    "command: docker run shop dbt {verb} -s {select}\n"
 	    "retries: {attempts: 3, delay: 5s, factor: 2, max_delay: 5m, jitter: 0.2}\n"
 	    "timeout: 1h\n"
 	    "rules:\n"
@@ -30,13 +32,15 @@ test_whole_file(void **state)
 	    "pools: {heavy: 2, api: {slots: 3, select: 'tag:api'}}\n"
 	    "transient: ['lock timeout', 'HTTP 5..']\n", &err), 0);
 	assert_int_equal(c.threads, 8);
+	assert_string_equal(c.runner, "shell");
+	assert_string_equal(c.command, "docker run shop dbt {verb} -s {select}");
 	assert_int_equal(c.defaults.value.delay_ms, 5000);
 	assert_int_equal(c.defaults.value.max_delay_ms, 300000);
 	assert_int_equal(c.defaults.value.timeout_ms, 3600000);
 	assert_int_equal(c.nrules, 2);
 	assert_string_equal(c.rules[0].select, "tag:api");
 	assert_int_equal(c.rules[0].patch.has, 1u << POLICY_ATTEMPTS | 1u << POLICY_ON);
-	assert_string_equal(c.rules[1].origin, "heddle.yml:6");
+	assert_string_equal(c.rules[1].origin, "heddle.yml:8");
 	assert_string_equal(c.rules[1].patch.value.pool, "heavy");
 	assert_int_equal(c.rules[1].patch.value.priority, -3);
 	assert_int_equal(config_pool(&c, "api")->slots, 3);
@@ -106,7 +110,8 @@ test_faults_name_line_and_key(void **state)
 		{ "transient: ['(']\n", "heddle.yml:1: transient: '(' is no regular expression", NULL },
 		{ "timeout: 1h\ntimeout: 2h\n", "heddle.yml:2: top level: 'timeout' stands twice", NULL },
 		{ "- a\n", "heddle.yml:1: top level: expected a mapping", NULL },
-		{ "a: [\n", "heddle.yml:2: did not find expected node content", NULL },
+		{ "runner: shel\n", "heddle.yml:1: runner: expected 'worker', 'cli' or 'shell'", NULL },
+		{ "a: [\n", "heddle.yml:2: not YAML: did not find expected node content", NULL },
 	};
 
 	(void)state;
