@@ -55,7 +55,7 @@ enum graph_fields {
 	X(MATURITY, "maturity", GRAPH_STATE) \
 	X(URL, "url", GRAPH_STATE) \
 	X(QUOTING, "quoting", GRAPH_STATE) \
-	X(FRESHNESS, "freshness", GRAPH_STATE | GRAPH_TESTS) \
+	X(FRESHNESS, "freshness", GRAPH_STATE) \
 	X(LOADED_AT_FIELD, "loaded_at_field", GRAPH_STATE) \
 	X(EXTERNAL, "external", GRAPH_STATE) \
 	X(MODEL, "model", GRAPH_STATE) \
@@ -91,6 +91,7 @@ struct node {
 	enum node_kind kind;
 	bool versioned;             /* version is not null */
 	bool blank;                 /* raw_code is empty or blank: dbt runs no such node */
+	bool has_freshness;         /* sources: a limit for the age of its data is set */
 	bool parked;                /* of the manifest's `disabled` part; only in graph->disabled */
 
 	const char *name;           /* "orders" */

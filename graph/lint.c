@@ -516,24 +516,15 @@ check_dead_ends(struct linter *l)
 	}
 }
 
-static bool
-has_limit(const char *freshness, const char *key)
-{
-	const char *limit = json_get(freshness, key);
-
-	return !json_is_null(json_get(limit, "count")) && !json_is_null(json_get(limit, "period"));
-}
-
 static void
 check_freshness(struct linter *l)
 {
 	for (size_t i = 0; i < l->g->nnodes; i++) {
 		const struct node *n = &l->g->nodes[i];
-		const char *freshness = node_json(n, NODE_FRESHNESS);
 		size_t readers;
 
 		if (n->kind != KIND_SOURCE || !set_has(l->chosen, i) || !is_own(l, n) ||
-		    has_limit(freshness, "warn_after") || has_limit(freshness, "error_after"))
+		    n->has_freshness)
 			continue;
 		readers = count_readers(l, n);
 		if (readers >= l->options->many)

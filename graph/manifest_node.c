@@ -289,6 +289,48 @@ read_test_metadata(struct loader *l, struct draft *d, struct field *f)
 	return more;
 }
 
+/* {"count": 12, "period": "hour"}: a limit when both are there (dbt's Time.__bool__). */
+static int
+read_limit(struct loader *l, bool *is_limit)
+{
+	bool has_count = false, has_period = false;
+	struct scan_text key;
+	int more;
+
+	if (scan_peek(&l->s) != SCAN_OBJECT)
+		return scan_skip(&l->s);
+	scan_object(&l->s);
+	while ((more = scan_key(&l->s, &key)) > 0) {
+		if (same_text("count", 5, &key))
+			has_count = !loader_null(l);
+		else if (same_text("period", 6, &key))
+			has_period = !loader_null(l);
+		if (scan_skip(&l->s) < 0)
+			return -1;
+	}
+	*is_limit |= has_count && has_period;
+	return more;
+}
+
+static int
+read_freshness(struct loader *l, struct draft *d, struct field *f)
+{
+	struct scan_text key;
+	int more;
+
+	(void)f;
+	if (scan_peek(&l->s) != SCAN_OBJECT)
+		return scan_skip(&l->s);
+	scan_object(&l->s);
+	while ((more = scan_key(&l->s, &key)) > 0) {
+		bool limit = same_text("warn_after", 10, &key) || same_text("error_after", 11, &key);
+
+		if ((limit ? read_limit(l, &d->node.has_freshness) : scan_skip(&l->s)) < 0)
+			return -1;
+	}
+	return more;
+}
+
 static int
 read_depends_on(struct loader *l, struct draft *d, struct field *f)
 {
@@ -411,6 +453,7 @@ static const struct {
 	{ "source_name", read_text, AT(node.source_name) },
 	{ "attached_node", read_text, AT(node.attached) },
 	{ "test_metadata", read_test_metadata, AT(node.test_name) },
+	{ "freshness", read_freshness, 0 },
 	{ "raw_code", read_code, 0 },
 	{ "config", read_config, 0 },
 	{ "depends_on", read_depends_on, 0 },
@@ -507,6 +550,7 @@ loader_read_node(struct loader *l, bool parked)
 		d.names.parents = (struct strs){0};
 	n->blank = n->blank && (KIND_BIT(n->kind) & (KIND_BIT(KIND_MODEL) | KIND_BIT(KIND_SNAPSHOT) |
 	    KIND_BIT(KIND_TEST) | KIND_BIT(KIND_ANALYSIS) | KIND_BIT(KIND_OPERATION)));
+	n->has_freshness = n->has_freshness && n->kind == KIND_SOURCE;
 	n->versioned = n->version != NULL;
 	n->parked = parked;
 	note_file(l, n);

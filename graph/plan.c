@@ -26,6 +26,7 @@ static const struct {
 	[PLAN_TEST] = { "test", KIND_BIT(KIND_TEST) | KIND_BIT(KIND_UNIT_TEST) },
 	[PLAN_SEED] = { "seed", KIND_BIT(KIND_SEED) },
 	[PLAN_SNAPSHOT] = { "snapshot", KIND_BIT(KIND_SNAPSHOT) },
+	[PLAN_FRESHNESS] = { "freshness", KIND_BIT(KIND_SOURCE) },
 };
 
 /* Lists of vertices, by vertex. */
@@ -78,14 +79,15 @@ tested_model(const struct graph *g, const struct node *unit_test)
 
 /* dbt's build runs unit tests on the way to their model; without it, they do not run. */
 static bool
-becomes_task(const struct graph *g, const struct set *selected, enum plan_command c,
-    const struct node *n)
+becomes_task(const struct plan *p, const struct set *selected, const struct node *n)
 {
-	if (!set_has(selected, n->index) || !(KIND_BIT(n->kind) & commands[c].kinds) ||
-	    is_dropped(n) || node_is_ephemeral(n))
+	if (!set_has(selected, n->index) || !(KIND_BIT(n->kind) & p->kinds) || is_dropped(n) ||
+	    node_is_ephemeral(n))
 		return false;
-	if (c == PLAN_BUILD && n->kind == KIND_UNIT_TEST) {
-		const struct node *model = tested_model(g, n);
+	if (n->kind == KIND_SOURCE)
+		return n->has_freshness;
+	if (p->command == PLAN_BUILD && n->kind == KIND_UNIT_TEST) {
+		const struct node *model = tested_model(p->graph, n);
 
 		return model && model->kind == KIND_MODEL && set_has(selected, model->index) &&
 			!is_dropped(model);
@@ -101,7 +103,7 @@ make_tasks(struct wiring *w, const struct set *selected)
 	set_init(&w->chosen, w->g->nnodes);
 	p->task_of = arena_alloc(&p->arena, (w->g->nnodes + 1) * sizeof(*p->task_of));
 	for (size_t i = 0; i < w->g->nnodes; i++) {
-		bool is_task = becomes_task(w->g, selected, p->command, &w->g->nodes[i]);
+		bool is_task = becomes_task(p, selected, &w->g->nodes[i]);
 
 		p->task_of[i] = is_task ? p->ntasks++ : PLAN_NO_TASK;
 		if (is_task)
@@ -420,9 +422,9 @@ wire(struct wiring *w, struct err *err)
 	return 0;
 }
 
-struct plan *
-plan_new(const struct graph *g, const struct set *selected, enum plan_command command,
-    struct err *err)
+static struct plan *
+make_plan(const struct graph *g, const struct set *selected, enum plan_command command,
+    unsigned kinds, struct err *err)
 {
 	struct plan *p = xcalloc(1, sizeof(*p));
 	struct wiring w = { .plan = p, .g = g };
@@ -430,6 +432,7 @@ plan_new(const struct graph *g, const struct set *selected, enum plan_command co
 
 	p->graph = g;
 	p->command = command;
+	p->kinds = kinds;
 	make_tasks(&w, selected);
 	rc = wire(&w, err);
 	set_release(&w.chosen);
@@ -443,6 +446,20 @@ plan_new(const struct graph *g, const struct set *selected, enum plan_command co
 	}
 	plan_weigh(p);
 	return p;
+}
+
+struct plan *
+plan_new(const struct graph *g, const struct set *selected, enum plan_command command,
+    struct err *err)
+{
+	return make_plan(g, selected, command, commands[command].kinds, err);
+}
+
+struct plan *
+plan_new_with_sources(const struct graph *g, const struct set *selected, enum plan_command command,
+    struct err *err)
+{
+	return make_plan(g, selected, command, commands[command].kinds | KIND_BIT(KIND_SOURCE), err);
 }
 
 void

@@ -10,7 +10,9 @@
  *  - `build` only: a unit test takes over the incoming order of its model and precedes it; for an
  *    ephemeral model it precedes that model's children; one whose model is not selected is no
  *    task (so it is in dbt 1.11: `dbt build --select test_type:unit` has nothing to do);
- *  - ephemeral models are no tasks, order passes through them.
+ *  - ephemeral models are no tasks, order passes through them;
+ *  - sources are tasks of `freshness`, and of another command when asked for: those that have a
+ *    limit for the age of their data.
  * Edges are kept without the redundant ones (a -> c when a -> b -> c).
  *
  * Owner: plan_new() copies nothing of the graph: the graph outlives the plan. Thread: main fills,
@@ -30,7 +32,8 @@
 
 /* Which dbt command the plan is for: it decides which kinds become tasks, test edges, and which
  * result statuses hold back what follows (plan_blocks in executor/task.h). */
-enum plan_command { PLAN_BUILD, PLAN_RUN, PLAN_TEST, PLAN_SEED, PLAN_SNAPSHOT, NPLAN_COMMANDS };
+enum plan_command { PLAN_BUILD, PLAN_RUN, PLAN_TEST, PLAN_SEED, PLAN_SNAPSHOT, PLAN_FRESHNESS,
+	NPLAN_COMMANDS };
 
 const char *plan_command_name(enum plan_command c);        /* "build" */
 unsigned plan_command_kinds(enum plan_command c);          /* KIND_BIT()s that become tasks */
@@ -68,6 +71,7 @@ struct plan {
 	struct arena arena;
 	const struct graph *graph;
 	enum plan_command command;
+	unsigned kinds;           /* KIND_BIT()s that are tasks */
 	struct task *tasks;
 	size_t ntasks;
 	size_t nwaves;
@@ -80,6 +84,10 @@ struct plan {
  * NULL with err when the graph has a cycle. The tasks weigh one second each at first. */
 struct plan *plan_new(const struct graph *g, const struct set *selected, enum plan_command command,
     struct err *err);
+
+/* The same; the selected sources with a freshness check are tasks too, each before what reads it. */
+struct plan *plan_new_with_sources(const struct graph *g, const struct set *selected,
+    enum plan_command command, struct err *err);
 void plan_free(struct plan *p);
 
 /* Recomputes path, critical_path and work from the tasks' seconds. */

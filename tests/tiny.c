@@ -53,6 +53,8 @@ fill(struct graph *g, struct node *n, const struct line *l)
 			n->materialized = materialized[i], kind = "model";
 	if (strcmp(kind, "blank") == 0)
 		n->blank = true, kind = "model";
+	if (strcmp(kind, "checked") == 0)
+		n->has_freshness = true, kind = "source";
 	if (kind_find(kind, strlen(kind)) < 0)
 		fail_msg("tiny_graph: no kind '%s'", kind);
 	n->kind = (enum node_kind)kind_find(kind, strlen(kind));

@@ -87,8 +87,8 @@ dump_node(struct buf *b, const struct graph *g, const struct node *n)
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (texts[i].value)
 			buf_addf(b, " %s=%s", texts[i].name, texts[i].value);
-	buf_addf(b, "%s%s%s%s%s", n->versioned ? " versioned" : "", n->blank ? " blank" : "",
-	    n->parked ? " parked" : "", n->version_is_number ? " n" : "", n->latest_is_number ? " m" : "");
+	buf_addf(b, "%s%s%s%s%s%s", n->versioned ? " versioned" : "", n->blank ? " blank" : "",
+	    n->has_freshness ? " checked" : "", n->parked ? " parked" : "", n->version_is_number ? " n" : "", n->latest_is_number ? " m" : "");
 	dump_strs(b, "fqn", &n->fqn);
 	dump_strs(b, "tags", &n->tags);
 	for (size_t i = 0; i < n->nparents; i++)
@@ -253,6 +253,37 @@ test_each_kind_in_its_own_way(void **state)
 	assert_string_equal(graph_find(g, "unit_test.shop.m.u")->version, "2");
 	assert_int_equal(graph_find(g, "model.shop.m")->nchildren, 1);
 	graph_free(g);
+}
+
+/* dbt's bool(FreshnessThreshold): a limit needs a count and a period. */
+static void
+test_which_sources_have_a_freshness_check(void **state)
+{
+	static const struct { const char *json; bool checked; } cases[] = {
+		{ "", false },
+		{ ",'freshness':null", false },
+		{ ",'freshness':{}", false },
+		{ ",'freshness':{'warn_after':{'count':null,'period':null},'error_after':{},'filter':null}", false },
+		{ ",'freshness':{'warn_after':{'count':12},'error_after':{'period':'day'},'filter':'x > 1'}", false },
+		{ ",'freshness':{'warn_after':null,'error_after':{'count':0,'period':'day'}}", true },
+		{ ",'freshness':{'error_after':null,'warn_after':{'period':'hour','count':12}}", true },
+		{ ",'freshness':{'build_after':{'count':1,'period':'day'}}", false },
+		{ ",'freshness':[1]", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf b = BUF_INIT;
+		struct graph *g;
+
+		buf_addf(&b, "{" META ",'sources':{" NODE_OF("source", "source.shop.a.b", "%s") "},"
+		    "'nodes':{" MODEL("model.shop.m", "%s") "}}", cases[i].json, cases[i].json);
+		g = parse(b.data, GRAPH_STATE);
+		assert_int_equal(graph_find(g, "source.shop.a.b")->has_freshness, cases[i].checked);
+		assert_false(graph_find(g, "model.shop.m")->has_freshness);
+		graph_free(g);
+		buf_release(&b);
+	}
 }
 
 static void
@@ -665,6 +696,7 @@ main(void)
 		cmocka_unit_test(test_a_model_in_full),
 		cmocka_unit_test(test_fields_nobody_asked_for_are_left_out),
 		cmocka_unit_test(test_each_kind_in_its_own_way),
+		cmocka_unit_test(test_which_sources_have_a_freshness_check),
 		cmocka_unit_test(test_disabled_nodes_stand_aside),
 		cmocka_unit_test(test_a_parent_named_twice_is_one_edge),
 		cmocka_unit_test(test_paths_prove_files_of_the_root_project_only),

@@ -74,6 +74,52 @@ a_test_of_two_models_holds_back_only_what_needs_both(void **state)
 }
 
 static void
+check_with_sources(const char *graph, enum plan_command c, const char *expected)
+{
+	struct graph *g = tiny_graph(graph);
+	struct err err = ERR_INIT;
+	struct set all;
+	struct plan *p;
+	char *edges;
+
+	set_init(&all, g->nnodes);
+	set_fill(&all);
+	p = plan_new_with_sources(g, &all, c, &err);
+	assert_non_null(p);
+	edges = tiny_edges(p);
+	assert_string_equal(edges, expected);
+	free(edges);
+	plan_free(p);
+	set_release(&all);
+	graph_free(g);
+}
+
+static void
+sources_with_a_freshness_check_are_tasks_when_asked_for(void **state)
+{
+	(void)state;
+	check_with_sources("checked s\nsource x\ntest t: s\nmodel a: s x\nmodel b: a\nunit_test u: a\n",
+	    PLAN_BUILD, "a>b s>t t>u u>a");
+	check_with_sources("checked s\nephemeral e: s\nmodel a: e\n", PLAN_RUN, "s>a");
+	check_with_sources("checked s\ntest t: s\nmodel a: s\n", PLAN_TEST, "s>t");
+	check_edges("checked s\nmodel a: s\n", PLAN_BUILD, NULL, "");
+}
+
+static void
+freshness_takes_sources_that_have_a_check(void **state)
+{
+	struct graph *g = tiny_graph("checked s\nchecked r\nsource x\nmodel a: s x\n");
+	struct plan *p = tiny_plan(g, PLAN_FRESHNESS, NULL);
+	char *names = task_names(p);
+
+	(void)state;
+	assert_string_equal(names, "r s");
+	free(names);
+	plan_free(p);
+	graph_free(g);
+}
+
+static void
 exposures_and_functions_wait_for_no_test(void **state)
 {
 	(void)state;
@@ -531,6 +577,8 @@ main(void)
 		cmocka_unit_test(redundant_edges_are_left_out),
 		cmocka_unit_test(tests_hold_back_what_comes_after_their_parents),
 		cmocka_unit_test(a_test_of_two_models_holds_back_only_what_needs_both),
+		cmocka_unit_test(sources_with_a_freshness_check_are_tasks_when_asked_for),
+		cmocka_unit_test(freshness_takes_sources_that_have_a_check),
 		cmocka_unit_test(exposures_and_functions_wait_for_no_test),
 		cmocka_unit_test(manifests_that_dbt_would_not_write),
 		cmocka_unit_test(a_held_node_holds_its_own_tests_too),
