@@ -21,7 +21,8 @@ from the worker:
   {"ev":"failed","message"}                                         instead of parsed, ready, done
 A channel, to the worker:  {"op":"run","id":ID,"attempt":N}
 from the worker:           {"ev":"result","id":ID, ...Task.answer()}
-An entry is the JSON text dbt itself would write for the result into run_results.json.
+An entry is the JSON text dbt itself would write for the result into run_results.json, or for a
+source into sources.json (null where dbt leaves it out).
 
 End of file on the control socket means heddle is gone: cancel what runs, exit.
 Works with dbt-core 1.8 to 1.11.
@@ -55,6 +56,7 @@ TASKS = {
     "test": ("dbt.task.test", "TestTask"),
     "seed": ("dbt.task.seed", "SeedTask"),
     "snapshot": ("dbt.task.snapshot", "SnapshotTask"),
+    "freshness": ("dbt.task.freshness", "FreshnessTask"),
 }
 
 # What the Task below replaces or calls. A dbt without one of them is not driven by guess-work.
@@ -70,7 +72,8 @@ SPOKEN = ("JinjaLogInfo", "PrintEvent", "SeedHeader", "LogBatchResult")
 # Warnings and errors that heddle shows itself, from results.
 SHOWN_ELSEWHERE = FAULTS + (
     "LogModelResult", "LogTestResult", "LogSeedResult", "LogSnapshotResult", "LogHookEndLine",
-    "LogNodeResult", "LogFunctionResult", "LogSkipBecauseError", "SkippingDetails",
+    "LogNodeResult", "LogFunctionResult", "LogFreshnessResult",
+    "LogSkipBecauseError", "SkippingDetails",
     "RunResultError", "RunResultErrorNoMessage", "RunResultFailure", "RunResultWarning",
     "RunResultWarningMessage", "FirstRunResultError", "AfterFirstRunResultError",
     "EndOfRunSummary", "CheckNodeTestFailure", "SQLCompiledPath", "StatsLine", "NothingToDo",
@@ -84,6 +87,23 @@ def plain(text):
 
 def dumps(value):
     return json.dumps(value, default=str, separators=(",", ":"), ensure_ascii=False)
+
+
+def duration(seconds):
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if abs(seconds) >= length:
+            return "%.3g %ss" % (seconds / length, unit)
+    return "%.3g seconds" % seconds
+
+
+def age_of(result):
+    """What dbt does not say of a source it has checked."""
+    limits = ["%s after %d %s%s" % (word, limit.count, limit.period, "s" * (limit.count != 1))
+              for word, limit in (("warn", result.node.freshness.warn_after),
+                                  ("error", result.node.freshness.error_after)) if limit]
+    return "last loaded %s ago, at %s; %s" % (
+        duration(result.age), result.max_loaded_at.strftime("%Y-%m-%d %H:%M:%S %Z").strip(),
+        ", ".join(limits))
 
 
 def adapter_version(name):
@@ -410,12 +430,13 @@ class Session:
 
 def task_class(base, session):
     """The command's own task with its node loop replaced."""
+    from datetime import datetime
     import dbt.utils
     from dbt import selected_resources
     from dbt.adapters.factory import get_adapter
+    from dbt.artifacts.schemas.freshness import FreshnessExecutionResultArtifact, FreshnessResult
     from dbt.artifacts.schemas.results import NodeStatus, RunStatus, TimingInfo
-    from dbt.artifacts.schemas.run import (
-        RunExecutionResult, RunResult, RunResultsArtifact, process_run_result)
+    from dbt.artifacts.schemas.run import RunResult, RunResultsArtifact, process_run_result
     from dbt.flags import get_flags
     from dbt.node_types import NodeType
     from dbt_common.context import get_invocation_context
@@ -424,14 +445,16 @@ def task_class(base, session):
 
     control = session.control
 
-    class Unwritten(RunExecutionResult):
-        """heddle writes run_results.json, from the entries."""
-
-        def write(self, path):
-            pass
+    def is_source(node):
+        return node.resource_type == NodeType.Source
 
     def entry_of(result):
-        return json.dumps(process_run_result(result).to_dict(omit_none=False), cls=JSONEncoder)
+        if not is_source(result.node):
+            return json.dumps(process_run_result(result).to_dict(omit_none=False), cls=JSONEncoder)
+        entries = FreshnessExecutionResultArtifact.from_result(FreshnessResult.from_node_results(
+            [result], 0.0, datetime.now())).to_dict(
+                omit_none=False, context={"artifact": True})["results"]
+        return json.dumps(entries[0], cls=JSONEncoder) if entries else None
 
     class Task(base):
         # -- what heddle must know, and the chosen nodes ------------------------------------------
@@ -473,7 +496,6 @@ def task_class(base, session):
             raise UnknownNode("dbt has no node '%s'" % node_id)
 
         def facts(self):
-            from datetime import datetime
             from dbt.version import __version__
             flags = {k: v for k, v in vars(get_flags()).items() if k == k.lower()}
             empty = RunResultsArtifact.from_execution_results(
@@ -498,6 +520,7 @@ def task_class(base, session):
                 "target_path": target,
                 "log_path": os.path.abspath(str(get_flags().LOG_PATH)),
                 "manifest_path": path,
+                "result_path": os.path.abspath(self.result_path()),
                 "manifest_kept": session.manifest_kept,
                 "invocation_id": invocation.get_invocation_id(),
                 "args": json.dumps(empty["args"], cls=JSONEncoder),
@@ -558,6 +581,8 @@ def task_class(base, session):
                     node = self.node(data["unique_id"])
                 except UnknownNode:
                     continue               # the project changed meanwhile
+                if is_source(node):
+                    continue               # its outcome says enough
                 result = RunResult(
                     status=NodeStatus(data["status"]),
                     timing=[TimingInfo.from_dict(t) for t in data["timing"]],
@@ -614,9 +639,15 @@ def task_class(base, session):
             session.report(None)
 
         def get_result(self, results, elapsed_time, generated_at):
-            made = super().get_result(results, elapsed_time, generated_at)
-            return Unwritten(results=made.results, elapsed_time=made.elapsed_time,
-                             generated_at=made.generated_at, args=made.args)
+            result = super().get_result(results, elapsed_time, generated_at)
+            result.write = lambda path: None       # heddle writes the file, from the entries
+            return result
+
+        def get_runner_type(self, node):
+            if is_source(node):            # of a build that checks what it reads
+                from dbt.task.freshness import FreshnessRunner
+                return FreshnessRunner
+            return super().get_runner_type(node)
 
         # -- one node -----------------------------------------------------------------------------
 
@@ -686,11 +717,14 @@ def task_class(base, session):
             rows = response.get("rows_affected")
             path = getattr(node, "compiled_path", None)
             batches = getattr(result, "batch_results", None)
+            if hasattr(result, "age"):
+                message = age_of(result)
             if batches is not None and batches.failed and fault.get("detail"):
                 message = "%s\n%s" % (message, fault["detail"])   # dbt says no more than ERROR
             return {
                 "status": status,
                 "message": plain(message),
+                "stale": hasattr(result, "age") and status == "error",
                 "failures": result.failures,
                 "rows": rows if isinstance(rows, int) else None,
                 "types": fault.get("types"),

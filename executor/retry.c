@@ -30,6 +30,8 @@ why_final(enum error_class c)
 		return "a compilation error does not go away by itself";
 	case CLASS_TEST_FAILURE:
 		return "a failing assertion does not go away by itself";
+	case CLASS_STALE:
+		return "stale data does not get fresh by itself";
 	case CLASS_CANCELLED:
 		return "cancelled";
 	case CLASS_INTERNAL:

@@ -50,6 +50,7 @@ int result_status_find(const char *name);     /* -1 when unknown */
 	X(COMMAND, "command failed", false)     /* of the user's (executor/runner_shell.h) */ \
 	X(COMPILE, "compile", false)            /* Jinja, contract, parsing */ \
 	X(TEST_FAILURE, "test failure", false)  /* an assertion does not hold */ \
+	X(STALE, "stale", false)                /* a source's data is older than its limit */ \
 	X(TRANSIENT, "transient", true)         /* lock, deadlock, serialization, 429, 503 */ \
 	X(CONNECTION, "connection lost", true)  /* the outcome of a statement may be unknown */ \
 	X(WORKER_LOST, "worker lost", true)     /* outcome may be unknown */ \

@@ -563,7 +563,7 @@ runner_run(void *self, const struct job *job, struct result *result)
 		pthread_mutex_lock(&w->lock);
 		if (!answered)
 			report_loss(w, c, result);
-		else if (c->cancelled_ms && result->status == RESULT_ERROR)
+		else if (c->cancelled_ms && result->status == RESULT_ERROR && result->class != CLASS_STALE)
 			result->class = CLASS_CANCELLED;
 		if (result->entry)
 			remember(w, job->id, result->entry);

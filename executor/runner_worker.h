@@ -64,6 +64,7 @@ struct worker_info {
 	char *target_path;            /* absolute */
 	char *log_path;               /* absolute */
 	char *manifest_path;          /* absolute; the manifest dbt parsed in this invocation */
+	char *result_path;            /* absolute; where dbt's task would write its results */
 	bool manifest_kept;           /* it was so already: a copy read before is the same */
 	char *invocation_id;
 	char *args;                   /* JSON: "args" of run_results.json, as dbt writes it */

@@ -72,7 +72,7 @@ strings(const cJSON *message, const char *name, size_t *n)
 /* Name of the member and of the field are the same. */
 #define INFO_STRINGS(X) \
 	X(dbt_version) X(adapter) X(adapter_version) X(project_name) X(profile_name) \
-	X(target_name) X(project_root) X(target_path) X(log_path) X(manifest_path) \
+	X(target_name) X(project_root) X(target_path) X(log_path) X(manifest_path) X(result_path) \
 	X(invocation_id) X(args) X(metadata) X(flags) X(selectors) X(default_selector)
 #define INFO_BOOLS(X) \
 	X(manifest_kept) X(fail_fast) X(quiet) X(write_json) X(use_colors) X(full_refresh) \
@@ -142,6 +142,8 @@ class_of(const cJSON *message, const struct result *result, const char *adapter)
 
 	if (truth(message, "internal"))
 		return CLASS_INTERNAL;
+	if (truth(message, "stale"))
+		return CLASS_STALE;
 	cJSON_ArrayForEach(item, field(message, "types"))
 		if (cJSON_IsString(item) && f.ntypes < MAX_TYPES)
 			types[f.ntypes++] = item->valuestring;
