@@ -221,7 +221,7 @@ doctor_run(int argc, char **argv, struct err *err)
 	};
 	const struct opt *const tables[] = { own, NULL };
 	const struct opt_group groups[] = { { "options, beside dbt's (--project-dir, --target, ...)", own }, { 0 } };
-	const struct opt_unknown unknown = { &d, take_dbt_option };
+	const struct opt_unknown unknown = { &d, take_dbt_option, dbt_opt_names };
 	const char *given;
 	int code = EXIT_BAD_INPUT;
 

@@ -500,7 +500,7 @@ ls_main(int argc, char **argv, struct err *err)
 	const struct opt_group groups[] = {
 		{ "selection", select_opts }, { "what to read", source_opts }, { "of ls", own }, { 0 }
 	};
-	const struct opt_unknown unknown = { NULL, take_dbt_option };
+	const struct opt_unknown unknown = { NULL, take_dbt_option, dbt_opt_names };
 	int code = EXIT_BAD_INPUT;
 
 	if (opts_parse(argc, argv, tables, &o.stray, &unknown, err) == 0) {

@@ -73,7 +73,7 @@ run_main(int argc, char **argv, struct err *err)
 	};
 	const struct opt *const tables[] = { own, NULL };
 	const struct opt_group groups[] = { { "options, beside all of dbt's own", own }, { 0 } };
-	const struct opt_unknown unknown = { &rq, take_dbt_option };
+	const struct opt_unknown unknown = { &rq, take_dbt_option, dbt_opt_names };
 	int code = EXIT_BAD_INPUT;
 
 	rq.command = plan_command_of(argv[0]);

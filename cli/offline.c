@@ -52,7 +52,7 @@ offline_arguments(struct offline *o, const struct backend_request *rq, const cha
 		{ 0 }
 	};
 	const struct opt *const tables[] = { own, NULL };
-	const struct opt_unknown unknown = { o, keep };
+	const struct opt_unknown unknown = { o, keep, NULL };
 	int argc = 0, rc;
 
 	while (argv[argc])

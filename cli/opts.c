@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/arena.h"
 #include "util/buf.h"
 #include "util/clock.h"
 #include "util/text.h"
@@ -106,54 +107,58 @@ assign(const struct opt *o, const char *value, struct err *err)
 	return err_set(err, "--%s: no such type", o->name);
 }
 
-/* All names, for "did you mean". Caller frees the array, not the names. */
-static const char *
-closest_option(const struct opt *const *tables, const char *name)
+struct reader {
+	int argc, at;
+	char **argv;
+	const struct opt *const *tables;
+	const struct opt_unknown *unknown;
+};
+
+/* The nearest of all spellings; new string, or NULL. */
+static char *
+closest_option(const struct opt *const *tables, const struct opt_unknown *unknown, const char *name)
 {
-	static char found[64];
-	const char **names = NULL;
-	struct buf all = BUF_INIT;
-	size_t n = 0, cap = 0;
+	struct words all = { 0 };
+	struct arena spellings = ARENA_INIT;
+	unsigned nmore = 0;
+	const char *const *more = unknown && unknown->names ? unknown->names(&nmore) : NULL;
 	const char *best;
+	char *found;
 
-	for (const struct opt *const *t = tables; *t; t++)
-		for (const struct opt *o = *t; !is_end(o); o++)
-			buf_addf(&all, "%s|", o->name);
-	for (char *s = all.data; s && *s;) {
-		size_t len = strcspn(s, "|");
+	for (const struct opt *const *t = tables; *t; t++) {
+		for (const struct opt *o = *t; !is_end(o); o++) {
+			for (const char *s = o->name; *s;) {
+				size_t len = strcspn(s, "|");
 
-		names = xgrow(names, n, &cap, sizeof(*names));
-		names[n++] = s;
-		s[len] = '\0';
-		s += len + 1;
+				words_add(&all, arena_strndup(&spellings, s, len));
+				s += len + (s[len] == '|');
+			}
+		}
 	}
-	best = text_closest(name, names, n);
-	snprintf(found, sizeof(found), "%s", best ? best : "");
-	free(names);
-	buf_release(&all);
-	return best ? found : NULL;
+	for (unsigned i = 0; i < nmore; i++)
+		words_add(&all, more[i]);
+	best = text_closest(name, all.v, all.n);
+	found = best ? xstrdup(best) : NULL;
+	words_release(&all);
+	arena_release(&spellings);
+	return found;
 }
 
 static int
-unknown_option(const struct opt *const *tables, const char *arg, struct err *err)
+unknown_option(const struct reader *r, const char *arg, struct err *err)
 {
 	char *name = xstrndup(arg + 2 * (arg[1] == '-'), strcspn(arg + 2 * (arg[1] == '-'), "="));
-	const char *near = arg[1] == '-' ? closest_option(tables, name) : NULL;
+	char *near = arg[1] == '-' ? closest_option(r->tables, r->unknown, name) : NULL;
 
 	err_set(err, "unknown option '%s'", arg);
 	if (near)
 		err_hint(err, "did you mean --%s?", near);
 	else
 		err_hint(err, "--help lists the options");
+	free(near);
 	free(name);
 	return -1;
 }
-
-struct reader {
-	int argc, at;
-	char **argv;
-	const struct opt *const *tables;
-};
 
 /* The words after a multi option, up to the next one that starts with '-'. */
 static int
@@ -219,7 +224,7 @@ take_short(struct reader *r, struct err *err)
 		const struct opt *o = find_letter(r->tables, *c);
 
 		if (!o)
-			return c == arg + 1 ? 0 : unknown_option(r->tables, arg, err);
+			return c == arg + 1 ? 0 : unknown_option(r, arg, err);
 		if (o->type != OPT_FLAG)
 			return take_option(r, o, c[1] ? c + 1 : NULL, err) < 0 ? -1 : 1;
 		assign(o, NULL, err);
@@ -231,7 +236,7 @@ int
 opts_parse(int argc, char **argv, const struct opt *const *tables, struct words *rest,
     const struct opt_unknown *unknown, struct err *err)
 {
-	struct reader r = { argc, 1, argv, tables };
+	struct reader r = { argc, 1, argv, tables, unknown };
 
 	for (; r.at < argc; r.at++) {
 		char *arg = argv[r.at];
@@ -250,7 +255,7 @@ opts_parse(int argc, char **argv, const struct opt *const *tables, struct words 
 			continue;
 		took = unknown ? unknown->take(unknown->self, argv, r.at, argc) : 0;
 		if (took <= 0)
-			return unknown_option(tables, arg, err);
+			return unknown_option(&r, arg, err);
 		r.at += took - 1;
 	}
 	return 0;

@@ -45,12 +45,14 @@ struct opt {
 /*
  * Reads argv[1..] by the tables (ended by NULL). Other words go to `rest` (NULL: an error).
  * unknown: called for an option no table has, with argv position; returns how many arguments it
- *          took (0 = unknown to it too). May be NULL.
+ *          took (0 = unknown to it too), and names, NULL or what lists the options it takes, for
+ *          "did you mean". May be NULL.
  * 0, or -1 with err.
  */
 struct opt_unknown {
 	void *self;
 	int (*take)(void *self, char **argv, int at, int argc);
+	const char *const *(*names)(unsigned *n);
 };
 
 int opts_parse(int argc, char **argv, const struct opt *const *tables, struct words *rest,

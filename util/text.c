@@ -253,28 +253,34 @@ text_free_list(char **v)
 	free(v);
 }
 
-/* Levenshtein over at most 64 bytes; longer words are never near. */
+/* Letters changed, left out, put in, or two swapped; words over 64 bytes are never near. */
 static size_t
 distance(const char *a, const char *b)
 {
-	size_t n = strlen(a), m = strlen(b), row[65];
+	size_t n = strlen(a), m = strlen(b), rows[3][65];
+	size_t *older = rows[0], *old = rows[1], *row = rows[2];
 
 	if (n > 64 || m > 64)
 		return SIZE_MAX;
 	for (size_t j = 0; j <= m; j++)
 		row[j] = j;
 	for (size_t i = 1; i <= n; i++) {
-		size_t diag = row[0];
+		size_t *spare = older;
 
+		older = old;
+		old = row;
+		row = spare;
 		row[0] = i;
 		for (size_t j = 1; j <= m; j++) {
-			size_t best = diag + (a[i - 1] != b[j - 1]);
+			size_t best = old[j - 1] + (a[i - 1] != b[j - 1]);
 
-			diag = row[j];
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
+			if (old[j] + 1 < best)
+				best = old[j] + 1;
 			if (row[j - 1] + 1 < best)
 				best = row[j - 1] + 1;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			    older[j - 2] + 1 < best)
+				best = older[j - 2] + 1;
 			row[j] = best;
 		}
 	}
@@ -284,7 +290,7 @@ distance(const char *a, const char *b)
 const char *
 text_closest(const char *word, const char *const *words, size_t nwords)
 {
-	size_t limit = strlen(word) / 3 + 1, best = limit + 1;
+	size_t limit = (strlen(word) + 2) / 3, best = limit + 1;
 	const char *found = NULL;
 
 	for (size_t i = 0; i < nwords; i++) {

@@ -101,7 +101,7 @@ test_options_of_dbt_are_taken_with_their_values(void **state)
 	struct got g = { 0 };
 	struct err err = ERR_INIT;
 	int taken = 0;
-	const struct opt_unknown unknown = { &taken, take };
+	const struct opt_unknown unknown = { &taken, take, dbt_opt_names };
 
 	(void)state;
 	assert_int_equal(parse(&g, ARGS(A("--target"), A("dev"), A("--vars={a: 1}"), A("-xf"), A("--exclude"),
@@ -109,6 +109,23 @@ test_options_of_dbt_are_taken_with_their_values(void **state)
 	assert_int_equal(taken, 2 + 1 + 1 + 3 + 1);
 	assert_true(g.dry);
 	assert_int_equal(g.rest.n, 0);
+}
+
+static void
+test_unknown_options_get_the_nearest_name(void **state)
+{
+	struct got g = { 0 };
+	struct err err = ERR_INIT;
+	int taken = 0;
+	const struct opt_unknown dbt = { &taken, take, dbt_opt_names };
+
+	(void)state;
+	assert_int_equal(parse(&g, ARGS(A("--fulll-refresh")), &dbt, &err), -1);
+	assert_string_equal(err.hint, "did you mean --full-refresh?");
+	err_release(&err);
+	assert_int_equal(parse(&g, ARGS(A("--quack")), NULL, &err), -1);
+	assert_string_equal(err.hint, "--help lists the options");
+	err_release(&err);
 }
 
 static void
@@ -144,6 +161,7 @@ main(void)
 		cmocka_unit_test(test_every_type),
 		cmocka_unit_test(test_refusals_say_what_was_meant),
 		cmocka_unit_test(test_options_of_dbt_are_taken_with_their_values),
+		cmocka_unit_test(test_unknown_options_get_the_nearest_name),
 		cmocka_unit_test(test_last_value_of_a_dbt_option),
 		cmocka_unit_test(test_dbt_arity),
 	};

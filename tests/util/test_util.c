@@ -121,6 +121,8 @@ test_did_you_mean(void **state)
 	assert_string_equal(text_closest("snapshto", words, 4), "snapshot");
 	assert_string_equal(text_closest("snap", words, 4), "snapshot");
 	assert_null(text_closest("xyzzy", words, 4));
+	assert_string_equal(text_closest("rnu", words, 4), "run");
+	assert_null(text_closest("foo", words, 4));
 }
 
 static void
