@@ -244,6 +244,7 @@ SCRIPTS = \
 	tests/cli/parity.py \
 	tests/cli/shell.sh \
 	tests/cli/retry.py \
+	tests/cli/resume.py \
 	tests/cli/signals.py \
 	tests/cli/faults.py \
 	tests/cli/secrets.py \

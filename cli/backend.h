@@ -43,6 +43,8 @@ struct backend {
 	    const struct worker_end **end, struct err *err);
 	bool (*interrupted)(void *self);   /* a signal ended parsed, begin or finish */
 	void (*free)(void *self);
+	/* Before begin: what earlier runs left (worker_set_past()). NULL: of no use to it. */
+	void (*past)(void *self, const struct worker_past *earlier);
 };
 
 /* name: "worker", "cli", "shell". 0, or -1 with err (unknown name, nothing to start). */

@@ -72,6 +72,12 @@ interrupted(void *self)
 }
 
 static void
+past(void *self, const struct worker_past *earlier)
+{
+	worker_set_past(((struct worker_backend *)self)->worker, earlier);
+}
+
+static void
 release(void *self)
 {
 	struct worker_backend *b = self;
@@ -95,7 +101,7 @@ backend_start_worker(struct backend *b, const struct backend_request *rq, struct
 	};
 
 	*b = (struct backend){ .self = self, .parsed = parsed, .begin = begin, .runner = runner,
-		.finish = finish, .interrupted = interrupted, .free = release };
+		.finish = finish, .interrupted = interrupted, .free = release, .past = past };
 	self->progress = rq->progress;
 	self->project_dir = xstrdup(rq->project_dir);
 	self->python = python_find(rq->python, rq->project_dir, err);

@@ -12,6 +12,7 @@
 #include "cli/selection.h"
 #include "util/buf.h"
 #include "util/fs.h"
+#include "util/text.h"
 #include "util/xalloc.h"
 
 /* What heddle.yml says must be known before dbt starts: its threads are dbt's --threads, unless the
@@ -192,13 +193,20 @@ run_begin(struct run *r, struct err *err)
 {
 	unsigned kinds = plan_command_kinds(r->command);
 	const char **ids = xcalloc(r->graph->nnodes, sizeof(*ids));
+	char *dir = record_dir(r->info->target_path), **dead = journal_killed_runs(dir, r->resumes);
+	struct worker_past past = { 0 };
 	size_t n = 0;
 	int rc;
 
+	past.dead_runs = (const char *const *)dead;
+	if (r->dbt_runs.past)
+		r->dbt_runs.past(r->dbt_runs.self, &past);
 	for (size_t i = set_next(&r->selected, 0); i < r->graph->nnodes; i = set_next(&r->selected, i + 1))
 		if (kinds & KIND_BIT(r->graph->nodes[i].kind))
 			ids[n++] = r->graph->nodes[i].id;
 	rc = r->dbt_runs.begin(r->dbt_runs.self, ids, n, r->lock_fd, &r->ready, err);
 	free(ids);
+	free(dir);
+	text_free_list(dead);
 	return rc;
 }

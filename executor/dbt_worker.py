@@ -8,7 +8,10 @@ replaced, so that it serves requests instead of walking the graph.
 Control socket, to the worker:
   {"op":"start","protocol":1,"verb":"build","args":[...]}
   {"op":"begin","ids":[...],"restore":null|{"started_at","invocation_id","invocation_started_at",
-        "entries":[...]}}                    a descriptor may come along: held until the end
+        "entries":[...]},"dead_runs":[...],"first_started_at":TIME|absent,"batches":{ID:{...}}}
+                                             a descriptor may come along: held until the end;
+                                             what dead runs left in the database is ended first;
+                                             the rest is what dbt retry keeps of microbatch models
   {"op":"channels"}                          carries up to 64 sockets; thread i serves the i-th
   {"op":"cancel","id":ID,"attempt":N}
   {"op":"finish","outcomes":[[ID,status,message|null],...],"cancelled":bool}
@@ -332,6 +335,61 @@ class InProgress:
         self.in_progress_microbatch = set()
 
 
+class Backends:
+    """Sessions of a run in PostgreSQL and its kin. A process that is killed cannot end them: the
+    server goes on with their queries and locks until it wants to answer. So the run's id is in
+    their application_name, where the next run finds them."""
+
+    NAME_BYTES = 63                        # of application_name, the server cuts the rest
+    PATIENCE = 10.0                        # seconds for them to end
+    QUERY = ("select pid, pg_terminate_backend(pid) from pg_stat_activity "
+             "where pid <> pg_backend_pid() and (%s)")
+
+    def __init__(self, adapter):
+        self.adapter = adapter
+        module = sys.modules.get("dbt.adapters.postgres.connections")
+        self.known = module is not None and isinstance(
+            adapter.connections, module.PostgresConnectionManager)
+
+    @staticmethod
+    def mark(run_id):
+        return "heddle:" + re.sub(r"[^0-9a-zA-Z]", "", run_id)[:12]
+
+    def sign(self, run_id):
+        """Every connection from now on says whose it is; what the user calls it stays in front."""
+        if not self.known:
+            return
+        from copy import copy
+        manager, mark = type(self.adapter.connections), self.mark(run_id)
+        original = manager.get_credentials
+
+        def get_credentials(cls, credentials):
+            credentials = copy(original(credentials))
+            theirs = (credentials.application_name or "").encode()
+            theirs = theirs[:self.NAME_BYTES - len(mark) - 1].decode(errors="ignore")
+            credentials.application_name = ("%s %s" % (theirs, mark)).strip()
+            return credentials
+
+        manager.get_credentials = classmethod(get_credentials)
+
+    def end(self, run_ids):
+        """How many sessions of these runs there were. They are gone when it returns."""
+        marks = sorted({self.mark(run_id) for run_id in run_ids})
+        if not self.known or not marks:
+            return 0
+        query = self.QUERY % " or ".join("application_name like '%%%s'" % m for m in marks)
+        ended, deadline = set(), time.monotonic() + self.PATIENCE
+        while True:
+            # A transaction sees one state of pg_stat_activity: a new one each time.
+            with self.adapter.connection_named("end_backends"):
+                _, table = self.adapter.execute(query, auto_begin=False, fetch=True)
+            found = [row[0] for row in table.rows]
+            ended.update(found)
+            if not found or time.monotonic() > deadline:
+                return len(ended)
+            time.sleep(CANCEL_AGAIN)
+
+
 def remember_secrets():
     """dbt goes through the whole environment for every event and exception it makes, to mask the
     values of DBT_ENV_SECRET_*: a twentieth of the time of small nodes."""
@@ -482,9 +540,32 @@ def task_class(base, session):
             self.chosen = {node.unique_id for node in self._flattened_nodes}
             self.num_nodes = len([n for n in self._flattened_nodes if not n.is_ephemeral_model])
             self.adapter = get_adapter(self.config)
+            self.end_backends(message.get("dead_runs") or [])
+            self.earlier_batches = message.get("batches") or {}
+            if message.get("first_started_at"):
+                from datetime import datetime
+                self.original_invocation_started_at = datetime.fromisoformat(
+                    message["first_started_at"].replace("Z", "+00:00"))
             selected_resources.set_selected_resources(self.chosen)
             os.makedirs(self.config.project_target_path, exist_ok=True)
             session.task = self
+
+        def end_backends(self, dead_runs):
+            """Also of the process before this one, when it was lost."""
+            run_id = invocation.get_invocation_id()
+            if self.restore:
+                run_id = self.restore["invocation_id"]
+                dead_runs = dead_runs + [run_id]
+            backends = Backends(self.adapter)
+            try:
+                n = backends.end(dead_runs)
+                if n:
+                    control.send(ev="log", id=None, level="info", code="", text="ended %d session%s "
+                                 "that a killed process had left in the database" % (n, "s" * (n > 1)))
+            except Exception as exc:       # no right to, or no connection: the nodes will tell
+                control.send(ev="log", id=None, level="warn", code="", text="cannot end what a "
+                             "killed process may have left in the database: %s" % plain(exc))
+            backends.sign(run_id)
 
         def node(self, node_id):
             manifest = self.manifest
@@ -828,6 +909,10 @@ def task_class(base, session):
             if node_id not in self.originals:
                 self.originals[node_id] = Original(node)
                 if node_id not in self.last:
+                    if node_id in self.earlier_batches:
+                        from dbt.artifacts.schemas.batch_results import BatchResults
+                        node.previous_batch_results = BatchResults.from_dict(
+                            self.earlier_batches[node_id])
                     return
             self.originals[node_id].restore(node)
             before = self.last.get(node_id, (None, None))[0]

@@ -12,6 +12,7 @@
 #include "util/buf.h"
 #include "util/clock.h"
 #include "util/fs.h"
+#include "util/process.h"
 #include "util/text.h"
 #include "util/xalloc.h"
 
@@ -161,6 +162,15 @@ journal_end(struct journal *j, int exit_code, struct err *err)
 
 /* ---- life ---- */
 
+static void
+add_mark(struct journal *j)
+{
+	char *mark = process_mark((long)getpid());
+
+	add_text(j, "process", mark);
+	free(mark);
+}
+
 static int
 create(struct journal *j, const char *dir, int64_t now_ms, struct err *err)
 {
@@ -194,6 +204,7 @@ journal_new(const char *dir, const char *run_id, const char *settings, struct er
 		goto fail;
 	buf_addf(&j->line, "{\"journal\": 1, \"started_ms\": %" PRId64 ", \"run\": ", now_ms);
 	text_add_json(&j->line, run_id);
+	add_mark(j);
 	add_json(j, "settings", settings);
 	if (put_line(j, err) < 0)
 		goto fail;

@@ -10,7 +10,8 @@
  * nodes, never damage the record.
  *
  * Lines are JSON objects:
- *   {"journal": 1, "started_ms": N, "run": ID, "settings": {...}}  first
+ *   {"journal": 1, "started_ms": N, "run": ID, "process": MARK|null, "settings": {...}}  first;
+ *       MARK: of the process that writes it (util/process.h)
  *   {"t": ms, "id": ID, "try": N, "to": "running"}
  *   {"t": ms, "id": ID, "try": N, "to": "backoff", "class": C, "why": TEXT}
  *   {"t": ms, "id": ID, "try": N, "to": "done", "status": S, "class": C, "why": TEXT, "entry": {...}}
@@ -84,6 +85,11 @@ void journal_run_release(struct journal_run *run);
 /* Paths of the journals in dir, newest first; new strings in a new array. 0 when there are none. */
 size_t journal_list(const char *dir, char ***paths);
 void journal_list_free(char **paths, size_t n);
+
+/* Ids of runs of dir that were killed on this machine, and whose process is surely dead: what they
+ * left in a database is nobody's. `also`: an id that is added, or NULL. NULL-ended new list of new
+ * strings. What cannot be read is left out. */
+char **journal_killed_runs(const char *dir, const char *also);
 
 /* Removes all but the newest `keep` of dir. Best effort. */
 void journal_prune(const char *dir, size_t keep);

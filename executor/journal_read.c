@@ -2,14 +2,17 @@
 #include "executor/journal.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cjson/cJSON.h>
 
 #include "util/buf.h"
 #include "util/fs.h"
+#include "util/process.h"
 #include "util/text.h"
 #include "util/xalloc.h"
 
@@ -230,4 +233,90 @@ journal_prune(const char *dir, size_t keep_n)
 	for (size_t i = keep_n; i < n; i++)
 		unlink(paths[i]);
 	journal_list_free(paths, n);
+}
+
+/* ---- which were killed ---- */
+
+#define HEAD_MAX (1 << 20)    /* of a first line */
+#define TAIL_MAX 256          /* a last line that ends a run is shorter */
+
+/* The first line as JSON, or NULL. */
+static cJSON *
+read_head(int fd)
+{
+	struct buf b = BUF_INIT;
+	cJSON *head = NULL;
+	char piece[4096], *end = NULL;
+	ssize_t n;
+
+	while (!end && b.len < HEAD_MAX && (n = pread(fd, piece, sizeof(piece), (off_t)b.len)) > 0) {
+		buf_add(&b, piece, (size_t)n);
+		end = strchr(b.data + b.len - (size_t)n, '\n');
+	}
+	if (end)
+		head = cJSON_ParseWithLength(b.data, (size_t)(end - b.data));
+	buf_release(&b);
+	return head;
+}
+
+/* Whether the last line is that of a run that ended. */
+static bool
+has_end(int fd)
+{
+	char tail[TAIL_MAX + 1];
+	struct stat st;
+	ssize_t n;
+	char *line;
+	cJSON *last;
+	bool ended;
+
+	if (fstat(fd, &st) < 0 || st.st_size == 0)
+		return false;
+	n = pread(fd, tail, TAIL_MAX, st.st_size > TAIL_MAX ? st.st_size - TAIL_MAX : 0);
+	if (n < 2 || tail[n - 1] != '\n')
+		return false;
+	tail[n - 1] = '\0';
+	line = strrchr(tail, '\n');
+	last = line ? cJSON_Parse(line + 1) : NULL;
+	ended = cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(last, "end"));
+	cJSON_Delete(last);
+	return ended;
+}
+
+/* Its id, new string; or NULL. */
+static char *
+killed_run(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	const char *id, *mark;
+	char *killed = NULL;
+	cJSON *head;
+	long pid;
+
+	if (fd < 0)
+		return NULL;
+	head = has_end(fd) ? NULL : read_head(fd);
+	id = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(head, "run"));
+	mark = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(head, "process"));
+	if (id && mark && process_find(mark, &pid) == PROCESS_IS_DEAD)
+		killed = xstrdup(id);
+	cJSON_Delete(head);
+	close(fd);
+	return killed;
+}
+
+char **
+journal_killed_runs(const char *dir, const char *also)
+{
+	char **paths, **ids, *id;
+	size_t npaths = journal_list(dir, &paths), n = 0;
+
+	ids = xcalloc(npaths + 2, sizeof(*ids));
+	if (also)
+		ids[n++] = xstrdup(also);
+	for (size_t i = 0; i < npaths; i++)
+		if ((id = killed_run(paths[i])))
+			ids[n++] = id;
+	journal_list_free(paths, npaths);
+	return ids;
 }

@@ -49,6 +49,7 @@ struct worker {
 	char **ids;
 	size_t nids;
 	int lock_fd;
+	struct worker_past past;         /* strings copied; dead_runs until begun */
 	double started_at;               /* dbt's clock: start of the run phase */
 	bool begun, interrupted;
 
@@ -223,6 +224,19 @@ restore_object(const struct worker *w)
 }
 
 static void
+add_past(cJSON *message, const struct worker_past *past)
+{
+	cJSON *dead = cJSON_AddArrayToObject(message, "dead_runs");
+
+	for (const char *const *id = past->dead_runs; id && *id; id++)
+		cJSON_AddItemToArray(dead, cJSON_CreateString(*id));
+	if (past->started_at)
+		cJSON_AddStringToObject(message, "first_started_at", past->started_at);
+	if (past->batches)
+		cJSON_AddItemToObject(message, "batches", cJSON_Parse(past->batches));
+}
+
+static void
 send_begin(struct worker *w, struct worker_process *p, bool again)
 {
 	cJSON *message = cJSON_CreateObject();
@@ -233,6 +247,7 @@ send_begin(struct worker *w, struct worker_process *p, bool again)
 		cJSON_AddItemToArray(ids, cJSON_CreateString(w->ids[i]));
 	if (again)
 		cJSON_AddItemToObject(message, "restore", restore_object(w));
+	add_past(message, &w->past);
 	lock_shared_with(w->lock_fd, process_pid(p));
 	process_send(p, message, &w->lock_fd, w->lock_fd >= 0);
 }
@@ -292,6 +307,14 @@ number_of(const cJSON *message, const char *name)
 	return cJSON_IsNumber(item) ? item->valuedouble : 0;
 }
 
+void
+worker_set_past(struct worker *w, const struct worker_past *past)
+{
+	w->past.dead_runs = past->dead_runs;
+	w->past.started_at = past->started_at ? xstrdup(past->started_at) : NULL;
+	w->past.batches = past->batches ? xstrdup(past->batches) : NULL;
+}
+
 int
 worker_begin(struct worker *w, const char *const *ids, size_t nids, int lock_fd,
     const struct worker_ready **ready, struct err *err)
@@ -304,6 +327,7 @@ worker_begin(struct worker *w, const char *const *ids, size_t nids, int lock_fd,
 	w->nids = nids;
 	w->lock_fd = lock_fd;
 	send_begin(w, w->process, false);
+	w->past.dead_runs = NULL;
 	if (await(w, w->process, PROCESS_READY, signals_fd(), err) < 0)
 		return -1;
 	message = process_message(w->process, PROCESS_READY);
@@ -692,6 +716,8 @@ worker_free(struct worker *w)
 	worker_info_release(&w->info);
 	worker_ready_release(&w->ready);
 	worker_end_release(&w->end);
+	free((char *)w->past.started_at);
+	free((char *)w->past.batches);
 	free((char *)w->o.python);
 	free((char *)w->o.verb);
 	free((char *)w->o.dir);

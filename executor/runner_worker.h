@@ -105,6 +105,18 @@ struct worker *worker_start(const struct worker_options *o, struct err *err);   
 /* info is borrowed until worker_free(). */
 int worker_wait_parsed(struct worker *w, const struct worker_info **info, struct err *err);
 
+/* What dbt must know of earlier runs. dead_runs is borrowed until worker_begin() has returned. */
+struct worker_past {
+	const char *const *dead_runs;  /* ids of runs whose processes are dead, NULL-ended, or NULL:
+	                                * sessions they left in PostgreSQL are ended before anything
+	                                * else. Those of a lost process of this run always are. */
+	const char *started_at;        /* as dbt writes times: when this run began, or the first of those
+	                                * that it continues: where microbatch windows end; or NULL */
+	const char *batches;           /* JSON object, id -> batch_results: models done in part, of
+	                                * which the failed batches run; or NULL */
+};
+void worker_set_past(struct worker *w, const struct worker_past *past);
+
 /* ids: every node of the selection that this command runs, ephemeral models included.
  * lock_fd: kept open by the worker while it lives (a flock held by both), or -1. */
 int worker_begin(struct worker *w, const char *const *ids, size_t nids, int lock_fd,

@@ -1,0 +1,139 @@
+"""What a killed run leaves behind is ended before the next one starts: the process that holds the
+DuckDB file, and PostgreSQL sessions that go on with queries nobody waits for. Then `heddle retry`
+runs what had not succeeded, and nothing else."""
+import os
+import re
+import shutil
+import signal
+import tempfile
+
+from harness import (HEDDLE, SHOP, Postgres, Run, alive, cases, clean_env, copy_project, descendants, edit,
+                     node_statuses, processes, start, wait_until, write)
+
+ENDLESS = "select count(*) as n from range(300000000000) as t(i) where i % 7 = i % 5 - 9\n"
+# Sleeps until somebody makes the table.
+SLEEPS = """{{ config(materialized="table") }}
+select 1 as n from pg_sleep(case when to_regclass('public.awake') is null then 600 else 0 end)
+"""
+
+
+class Project:
+    """The shop with a slow model, and runs of it with everything they started."""
+
+    def __init__(self, slow, env=None):
+        self.slow, self.env, self.p = slow, env, None
+
+    def __enter__(self):
+        self.folder = tempfile.mkdtemp(prefix="k")
+        self.dir = copy_project(SHOP, os.path.join(self.folder, "shop"))
+        edit(self.dir, "profiles.yml", "schema: main", "schema: main\n      settings: {threads: 1}")
+        write(self.dir, "models/marts/slow.sql", self.slow)
+        write(self.dir, "models/marts/after_slow.sql", "select * from {{ ref('slow') }}\n")
+        return self
+
+    def __exit__(self, *_):
+        if self.p:
+            self.kill(self.p.pid, *self.family)
+            self.p.communicate()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self, *words):
+        """A run whose slow node is under way. worker: the process of dbt."""
+        run = os.path.join(self.dir, "target/run/shop/models/")
+        self.p = start([HEDDLE, *(words or ("build", "--threads", "2"))], self.dir, self.env)
+        wait_until("the slow node runs", lambda: self.p.poll() is not None or (
+            os.path.exists(run + "marts/slow.sql") and os.path.exists(run + "staging/stg_orders.sql")), 60)
+        assert self.p.poll() is None, self.p.communicate()[0]
+        self.family = descendants(self.p.pid)
+        table = processes()
+        self.worker = next(pid for pid in self.family if "python" in table[pid][2][0])
+        return self.p
+
+    def kill(self, *pids):
+        for pid in pids:
+            if alive(pid):
+                os.kill(pid, signal.SIGKILL)
+
+    def heddle(self, *words):
+        return Run([HEDDLE, *words], self.dir, self.env, timeout=120)
+
+
+def kept(run):
+    """How many nodes the retry took over, and how many it ran."""
+    found = re.search(r"continuing run \S+: (\d+) done before, (\d+) to run", run.out)
+    assert found, run.out
+    return int(found.group(1)), int(found.group(2))
+
+
+def all_good(project):
+    found = node_statuses(project.dir)
+    assert set(found.values()) <= {"success", "pass", "warn", "no-op"}, found
+    return found
+
+
+def case_duckdb_is_free_again():
+    """Nobody to cancel, nobody to kill: heddle and its guard are gone, the process of dbt is stopped."""
+    with Project(ENDLESS) as project:
+        p = project.start()
+        os.kill(project.worker, signal.SIGSTOP)
+        project.kill(p.pid, *(pid for pid in project.family if pid != project.worker))
+        p.wait()
+        write(project.dir, "models/marts/slow.sql", "select 1 as n\n")
+        retry = project.heddle("retry").check(0)
+        assert "waiting for process %d, left by a run that was killed (heddle build, pid %d on " % (
+            project.worker, p.pid) in retry.out, retry.out
+        assert "killing process %d" % project.worker in retry.out, retry.out
+        assert not alive(project.worker)
+        done, again = kept(retry)
+        assert done > 5 and done + again == len(all_good(project)), retry.out
+
+
+def case_duckdb_all_killed():
+    with Project(ENDLESS) as project:
+        project.start()
+        project.kill(*project.family, project.p.pid)
+        project.p.wait()
+        write(project.dir, "models/marts/slow.sql", "select 1 as n\n")
+        retry = project.heddle("retry").check(0)
+        assert "killing" not in retry.out, retry.out
+        done, again = kept(retry)
+        assert done > 5 and done + again == len(all_good(project)), retry.out
+        # It is done: there is nothing left to continue.
+        assert "nothing to do" in project.heddle("retry").check(0).out
+
+
+def case_postgres_sessions_are_ended():
+    if not Postgres.binaries():
+        return "no PostgreSQL here"
+    asleep = "select application_name from pg_stat_activity where query like '%pg_sleep%' and state = 'active'" \
+        " and pid <> pg_backend_pid()"
+    with Postgres() as server, Project(SLEEPS, server.env()) as project:
+        # Everything is killed: the server goes on with the query, and with its locks.
+        project.start()
+        wait_until("the database works on it", lambda: server.sql(asleep))
+        project.kill(*project.family, project.p.pid)
+        project.p.communicate()
+        assert re.fullmatch(r"dbt heddle:[0-9a-f]{12}", server.sql(asleep)[0][0]), server.sql(asleep)
+        server.sql("create table awake()")
+        retry = project.heddle("retry").check(0)
+        assert "ended 1 session that a killed process had left in the database" in retry.out, retry.out
+        assert not server.sql(asleep)
+        done, again = kept(retry)
+        assert done > 5 and done + again == len(all_good(project)), retry.out
+
+        # Only dbt's process is killed: the one that takes its place ends its sessions.
+        server.sql("drop table awake")
+        shutil.rmtree(os.path.join(project.dir, "target/run"))
+        p = project.start("build", "--threads", "2", "--retry-delay", "1s")
+        wait_until("the database works on it", lambda: server.sql(asleep))
+        server.sql("create table awake()")
+        project.kill(project.worker)
+        out, _ = p.communicate(timeout=60)
+        assert p.returncode == 0, out
+        assert re.search(r"ended \d sessions? that a killed process", out), out
+        assert not server.sql(asleep)
+        all_good(project)
+
+
+if __name__ == "__main__":
+    cases(globals())
