@@ -115,7 +115,13 @@ EXPORTERS = \
 	exporters/airflow_groups.c \
 	exporters/airflow_head.c \
 	exporters/airflow_text.c \
+	exporters/argv.c \
 	exporters/columns.c \
+	exporters/dagster.c \
+	exporters/dagster_head.c \
+	exporters/dagster_homes.c \
+	exporters/dagster_names.c \
+	exporters/dagster_project.c \
 	exporters/dot.c \
 	exporters/emit.c \
 	exporters/folders.c \
@@ -129,6 +135,8 @@ EXPORTERS = \
 	exporters/picture.c \
 	exporters/picture_colour.c \
 	exporters/plan_json.c \
+	exporters/policy.c \
+	exporters/pydbt.c \
 	exporters/registry.c \
 	exporters/rows.c \
 	exporters/selects.c \

@@ -132,10 +132,10 @@ task_opts_read(const struct exporter *x, struct task_options *out, struct err *e
 		.exclude = selecting.exclude.v, .nexclude = selecting.exclude.n,
 		.slots = o.slots, .assets = o.assets,
 	};
-	if (out->tests == TESTS_AFTER_ALL && (selecting.selector || selecting.types.n ||
-	    selecting.exclude_types.n))
-		return err_set(err, "--tests after_all says the selection again for the tests: only --select "
-		    "and --exclude can be said there");
+	if ((out->tests == TESTS_AFTER_ALL || (o.style && strcmp(o.style, "dbt_assets") == 0)) &&
+	    (selecting.selector || selecting.types.n || selecting.exclude_types.n))
+		return err_set(err, "--%s says the selection again: only --select and --exclude can be said there",
+		    out->tests == TESTS_AFTER_ALL ? "tests after_all" : "style dbt_assets");
 	if (o.command)
 		split_command(out);
 	return 0;

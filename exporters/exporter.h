@@ -120,7 +120,7 @@ struct exporter {
 #define TEST_KINDS (KIND_BIT(KIND_TEST) | KIND_BIT(KIND_UNIT_TEST))
 
 /* one file each */
-extern const struct exporter exporter_airflow, exporter_html, exporter_svg, exporter_dot, exporter_mermaid, exporter_graphml,
+extern const struct exporter exporter_airflow, exporter_dagster, exporter_html, exporter_svg, exporter_dot, exporter_mermaid, exporter_graphml,
 	exporter_json;
 
 const struct exporter *exporter_find(const char *name);     /* NULL when unknown */

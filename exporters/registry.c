@@ -5,6 +5,7 @@
 
 static const struct exporter *const exporters[] = {
 	&exporter_airflow,
+	&exporter_dagster,
 	&exporter_html,
 	&exporter_svg,
 	&exporter_dot,

@@ -1,0 +1,32 @@
+/* exporters/pydbt.h -- how a Python task calls dbt: the part that dagster and prefect share.
+ *
+ * Written are the constants DBT and FLAGS, and run_dbt(words, timeout): a dbt process with a target
+ * folder of its own, which is interrupted (so that dbt cancels its queries) when the time is over or
+ * the task is cancelled. No shell: words stay words.
+ */
+#ifndef HEDDLE_EXPORTERS_PYDBT_H
+#define HEDDLE_EXPORTERS_PYDBT_H
+
+#include "exporters/emit.h"
+#include "exporters/exporter.h"
+#include "exporters/steps.h"
+
+/* import lines that run_dbt() needs, sorted; those named in `more` (NULL-ended) among them. */
+void pydbt_imports(struct emit *e, bool results, const char *const *more);
+
+/* The lines of a docstring that every such file has: stamp, hooks. */
+void pydbt_docstring(struct emit *e, const struct export_job *job);
+
+void pydbt_constants(struct emit *e, const struct task_options *o);
+
+/* results: returns (exit code, results of run_results.json); else an exit code but 0 is raised. */
+void pydbt_function(struct emit *e, const struct task_options *o, bool results);
+
+/* ["run", "--select", "fqn:shop.staging.stg_orders"] */
+void pydbt_list(struct emit *e, const char *const *words, size_t n);
+void pydbt_command(struct emit *e, const struct step *s);
+
+/* Letters of a Python name, for functions and jobs: an id of ids.h. New string, caller frees. */
+char *pydbt_name(const char *text);
+
+#endif

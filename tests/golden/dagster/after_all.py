@@ -1,0 +1,269 @@
+"""Dagster definitions of the dbt project shop: one asset per dbt node.  Dagster 1.9+.
+
+Made by: heddle export dagster --tests=after_all --runner=heddle --task-project-dir=/opt/shop --retries=4 --timeout=7200000ms plan=e392faa3e8a09c51
+Out of date?  heddle export --check FILE
+
+Each task is a dbt command of its own: on-run-start and on-run-end hooks run in every one.
+"""
+import json
+import os
+import signal
+import subprocess
+import tempfile
+from collections import defaultdict
+from functools import cache
+from pathlib import Path
+
+import dagster as dg
+
+DBT = ["heddle"]
+# Of every command. A selection that finds nothing is an error.
+FLAGS = ["--project-dir", "/opt/shop", "--warn-error-options", '{"error": ["NoNodesForSelectionCriteria"]}']
+KINDS = {"dbt", "duckdb"}
+TIMEOUT = 7200  # seconds; of each command
+RETRY = dg.RetryPolicy(max_retries=4, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+KEY = cache(dg.AssetKey.from_user_string)
+
+
+def run_dbt(words, timeout):
+    """One dbt command; its exit code, and what it says of each node if it gets that far."""
+    with tempfile.TemporaryDirectory(prefix="dbt-") as target:
+        # Commands side by side must not share a target folder; the saved parse is taken along.
+        env = {**os.environ, "DBT_TARGET_PATH": target, "DBT_LOG_PATH": target}
+        parsed = Path("/opt/shop", "target", "partial_parse.msgpack")
+        if parsed.exists():
+            env.setdefault("DBT_PARTIAL_PARSE_FILE_PATH", str(parsed.resolve()))
+        with subprocess.Popen([*DBT, *words, *FLAGS], env=env) as process:
+            try:
+                code = process.wait(timeout)
+            except BaseException:  # too late, or cancelled: dbt gets the chance to cancel its queries
+                process.send_signal(signal.SIGINT)
+                try:
+                    process.wait(30)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                raise
+        written = Path(target, "run_results.json")
+        return code, json.loads(written.read_text())["results"] if written.exists() else []
+
+
+def dbt(words, timeout):
+    """The same; what is no verdict of a test is a failure that may be tried again."""
+    code, results = run_dbt(words, timeout)
+    wrong = [r for r in results if r["status"] not in ("success", "pass", "warn", "fail", "no-op")]
+    if code and (wrong or not results):
+        raise dg.Failure(f"dbt {' '.join(words)}: exit code {code}" + "".join(f"\n{r['message']}" for r in wrong))
+    return code, results
+
+
+def verdicts(context, code, results):
+    """What dbt says of each test; where it says nothing, its exit code does."""
+    said = defaultdict(list)
+    for result in results:
+        kind, _, name = result["unique_id"].split(".", 2)  # test.package.name[.hash]
+        if kind == "test":
+            said[name].append(result)
+            said[name.rpartition(".")[0]].append(result)
+    for check in sorted(context.selected_asset_check_keys):
+        mine = said[check.name]
+        yield dg.AssetCheckResult(
+            asset_key=check.asset_key,
+            check_name=check.name,
+            passed=all(r["status"] == "pass" for r in mine) if mine else code == 0,
+            severity=dg.AssetCheckSeverity.WARN if mine and all(r["status"] in ("pass", "warn") for r in mine)
+            else dg.AssetCheckSeverity.ERROR,
+            metadata={"failures": sum(r["failures"] or 0 for r in mine)} if mine else None,
+        )
+
+
+def asset(
+    name, key, run, deps=(), retry=RETRY, timeout=TIMEOUT, **about
+):
+    """One dbt node."""
+    key = KEY(key)
+
+    @dg.multi_asset(
+        name=name,
+        specs=[dg.AssetSpec(key, deps=[KEY(dep) for dep in deps], kinds=KINDS, **about)],
+        retry_policy=retry,
+    )
+    def build(context: dg.AssetExecutionContext):
+        code, results = dbt(run, timeout)
+        yield dg.MaterializeResult(asset_key=key)
+
+    return build
+
+
+def check(name, specs, test, retry=RETRY, timeout=TIMEOUT):
+    """All tests at once."""
+
+    @dg.multi_asset_check(
+        name=name,
+        specs=[dg.AssetCheckSpec(check, asset=KEY(key), additional_deps=[KEY(dep) for dep in deps]) for key, check, deps in specs],
+        retry_policy=retry,
+    )
+    def run(context: dg.AssetCheckExecutionContext):
+        yield from verdicts(context, *dbt(test, timeout))
+
+    return run
+
+
+ASSETS = [
+    asset(
+        "days_run", "days", ["run", "--select", "fqn:shop.semantic.days"],
+        description="One row per day, for metrics.",
+    ),
+    asset(
+        "raw_customers__seed", "raw/raw_customers", ["seed", "--select", "fqn:shop.raw_customers"],
+        tags={"raw": ""},
+        description="As the till exports them.",
+    ),
+    asset(
+        "raw_order_lines__seed", "raw/raw_order_lines", ["seed", "--select", "fqn:shop.raw_order_lines"],
+        tags={"raw": ""},
+    ),
+    asset(
+        "raw_orders__seed", "raw/raw_orders", ["seed", "--select", "fqn:shop.raw_orders"],
+        tags={"raw": ""},
+    ),
+    asset(
+        "raw_payments__seed", "raw/raw_payments", ["seed", "--select", "fqn:shop.raw_payments"],
+        tags={"raw": ""},
+    ),
+    asset(
+        "raw_products__seed", "raw/raw_products", ["seed", "--select", "fqn:shop.raw_products"],
+        tags={"raw": ""},
+        description="The price list, in cents.",
+    ),
+    asset(
+        "stg_customers_run", "stg_customers", ["run", "--select", "fqn:shop.staging.stg_customers"],
+        deps=["raw/raw_customers"],
+        tags={"staging": ""},
+        description="One row per customer.",
+    ),
+    asset(
+        "stg_order_lines_run", "stg_order_lines", ["run", "--select", "fqn:shop.staging.stg_order_lines"],
+        deps=["raw/raw_order_lines"],
+        tags={"staging": ""},
+        description="One row per product in an order.",
+    ),
+    asset(
+        "stg_orders_run", "stg_orders", ["run", "--select", "fqn:shop.staging.stg_orders"],
+        deps=["raw/raw_orders"],
+        tags={"staging": ""},
+        description="One row per order.",
+    ),
+    asset(
+        "stg_payments_run", "stg_payments", ["run", "--select", "fqn:shop.staging.stg_payments"],
+        deps=["raw/raw_payments"],
+        tags={"staging": ""},
+        description="One row per payment; an order may be paid in parts.",
+    ),
+    asset(
+        "stg_products_run", "stg_products", ["run", "--select", "fqn:shop.staging.stg_products"],
+        deps=["raw/raw_products"],
+        tags={"staging": ""},
+        description="One row per product. Those no longer sold stay.",
+    ),
+    asset(
+        "order_lines_run", "order_lines", ["run", "--select", "fqn:shop.marts.order_lines"],
+        deps=["stg_order_lines", "stg_orders", "stg_products"],
+        tags={"marts": "", "nightly": ""},
+        description="All lines ever ordered; each run adds those of new days.",
+    ),
+    asset(
+        "orders_run", "orders", ["run", "--select", "fqn:shop.marts.orders"],
+        deps=["stg_order_lines", "stg_orders", "stg_payments", "stg_products"],
+        tags={"marts": "", "nightly": ""},
+        description="One row per order, with its total and what has been paid.",
+    ),
+    asset(
+        "customers_run", "customers", ["run", "--select", "fqn:shop.marts.customers"],
+        deps=["orders", "stg_customers"],
+        tags={"marts": "", "nightly": "", "people": ""},
+        description="One row per customer, with what they bought.\n\n| column | type | description |\n|---|---|---|\n| customer_id | integer |  |\n| customer_name | varchar |  |\n| joined_on | date |  |\n| orders | bigint |  |\n| spent | numeric(12, 2) |  |\n| is_regular | boolean |  |\n",
+    ),
+    asset(
+        "daily_revenue_run", "daily_revenue", ["run", "--select", "fqn:shop.marts.finance.daily_revenue"],
+        deps=["orders"],
+        group_name="finance",
+        owners=["team:finance"],
+        tags={"marts": "", "nightly": ""},
+        description="Revenue by day; returned orders do not count.",
+    ),
+    asset(
+        "monthly_revenue_run", "monthly_revenue", ["run", "--select", "fqn:shop.marts.finance.monthly_revenue"],
+        deps=["daily_revenue"],
+        group_name="finance",
+        tags={"marts": "", "nightly": ""},
+        description="Revenue by month.",
+    ),
+    asset(
+        "product_prices__snapshot", "history/product_prices", ["snapshot", "--select", "fqn:shop.product_prices"],
+        deps=["stg_products"],
+        description="Every price a product ever had.",
+    ),
+    asset(
+        "product_sales__v2_run", "product_sales_v2", ["run", "--select", "fqn:shop.marts.product_sales.v2"],
+        deps=["history/product_prices", "order_lines"],
+        tags={"marts": "", "nightly": ""},
+        description="What was sold of each product.",
+    ),
+    asset(
+        "returns_run", "returns", ["run", "--select", "fqn:shop.marts.returns"],
+        deps=["orders"],
+        tags={"marts": "", "nightly": ""},
+        description="Orders that came back.",
+    ),
+    asset(
+        "stg_visits_run", "stg_visits", ["run", "--select", "fqn:shop.staging.stg_visits"],
+        deps=["web/visits"],
+        tags={"staging": ""},
+        description="Page visits of the days we look at.",
+    ),
+    asset(
+        "visitors_run", "visitors", ["run", "--select", "fqn:shop.marts.visitors"],
+        deps=["customers", "stg_visits"],
+        tags={"marts": "", "nightly": "", "web": ""},
+        description="Customers who came to the web pages.",
+    ),
+]
+CHECKS = [
+    check(
+        "tests__all",
+        [
+            ("stg_orders", "accepted_values_stg_orders_status__placed__shipped__delivered__returned", ["days", "monthly_revenue", "product_sales_v2", "returns", "visitors"]),
+            ("stg_payments", "accepted_values_stg_payments_method__card__transfer__voucher", []),
+            ("customers", "not_null_customers_customer_id", []),
+            ("daily_revenue", "not_null_daily_revenue_ordered_on", []),
+            ("orders", "not_null_orders_order_id", []),
+            ("stg_customers", "not_null_stg_customers_customer_id", []),
+            ("stg_order_lines", "not_null_stg_order_lines_line_id", []),
+            ("stg_orders", "not_null_stg_orders_order_id", []),
+            ("stg_products", "not_null_stg_products_product_id", []),
+            ("orders", "orders_are_paid", []),
+            ("orders", "positive_orders_total", []),
+            ("stg_order_lines", "positive_stg_order_lines_quantity", []),
+            ("stg_products", "positive_stg_products_price_cents", []),
+            ("stg_orders", "relationships_stg_orders_customer_id__customer_id__ref_stg_customers_", []),
+            ("customers", "unique_customers_customer_id", []),
+            ("daily_revenue", "unique_daily_revenue_ordered_on", []),
+            ("order_lines", "unique_order_lines_line_id", []),
+            ("orders", "unique_orders_order_id", []),
+            ("product_sales_v2", "unique_product_sales_v2_product_id", []),
+            ("returns", "unique_returns_order_id", []),
+            ("stg_customers", "unique_stg_customers_customer_id", []),
+            ("stg_order_lines", "unique_stg_order_lines_line_id", []),
+            ("stg_orders", "unique_stg_orders_order_id", []),
+            ("stg_payments", "unique_stg_payments_payment_id", []),
+            ("stg_products", "unique_stg_products_product_id", []),
+        ],
+        ["test", "--exclude", "resource_type:unit_test"],
+    ),
+]
+job = dg.define_asset_job(
+    "shop_job",
+    selection=ASSETS,
+    executor_def=dg.multiprocess_executor.configured({"max_concurrent": 8}),
+)
+defs = dg.Definitions(assets=ASSETS, asset_checks=CHECKS, jobs=[job])

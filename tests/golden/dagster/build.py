@@ -1,0 +1,297 @@
+"""Dagster definitions of the dbt project shop nightly: one asset per dbt node.  Dagster 1.9+.
+
+Made by: heddle export dagster --group-by=folder --name=shop%20nightly --tests=build --unit-tests --vars=%7B%22day%22:%20%22today%22%7D --schedule=0%206%20*%20*%201-5 --timezone=Europe/Berlin --slots=3 plan=576c78f1178c3890
+Out of date?  heddle export --check FILE
+
+Each task is a dbt command of its own: on-run-start and on-run-end hooks run in every one.
+
+A failed check of severity error holds back what reads its asset, if the asset is all the test reads.
+"""
+import fcntl
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import tempfile
+from collections import defaultdict
+from functools import cache
+from pathlib import Path
+
+import dagster as dg
+
+DBT = ["dbt"]
+# Of every command. A selection that finds nothing is an error.
+FLAGS = ["--warn-error-options", '{"error": ["NoNodesForSelectionCriteria"]}', "--vars", '{"day": "today"}']
+KINDS = {"dbt", "duckdb"}
+TIMEOUT = 3600  # seconds; of each command
+RETRY = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+KEY = cache(dg.AssetKey.from_user_string)
+
+
+def run_dbt(words, timeout):
+    """One dbt command; its exit code, and what it says of each node if it gets that far."""
+    with tempfile.TemporaryDirectory(prefix="dbt-") as target:
+        # Commands side by side must not share a target folder; the saved parse is taken along.
+        env = {**os.environ, "DBT_TARGET_PATH": target, "DBT_LOG_PATH": target}
+        parsed = Path(os.environ.get("DBT_PROJECT_DIR", "."), "target", "partial_parse.msgpack")
+        if parsed.exists():
+            env.setdefault("DBT_PARTIAL_PARSE_FILE_PATH", str(parsed.resolve()))
+        with subprocess.Popen([*DBT, *words, *FLAGS], env=env) as process:
+            try:
+                code = process.wait(timeout)
+            except BaseException:  # too late, or cancelled: dbt gets the chance to cancel its queries
+                process.send_signal(signal.SIGINT)
+                try:
+                    process.wait(30)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                raise
+        written = Path(target, "run_results.json")
+        return code, json.loads(written.read_text())["results"] if written.exists() else []
+
+
+def dbt(words, timeout):
+    """The same; what is no verdict of a test is a failure that may be tried again."""
+    code, results = run_dbt(words, timeout)
+    wrong = [r for r in results if r["status"] not in ("success", "pass", "warn", "fail", "no-op")]
+    if code and (wrong or not results):
+        raise dg.Failure(f"dbt {' '.join(words)}: exit code {code}" + "".join(f"\n{r['message']}" for r in wrong))
+    return code, results
+
+
+def once(context, words, timeout):
+    """What belongs to several assets: the first of them in a run does it, the others find it done."""
+    folder = Path(tempfile.gettempdir(), f"dbt-{context.run.run_id}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with open(folder / hashlib.sha256(" ".join(words).encode()).hexdigest(), "a+") as mark:
+        fcntl.flock(mark, fcntl.LOCK_EX)
+        if mark.seek(0, os.SEEK_END):
+            return
+        code, _ = dbt(words, timeout)
+        if code:
+            raise dg.Failure(f"dbt {' '.join(words)} failed", allow_retries=False)
+        mark.write("done")
+
+
+def verdicts(context, code, results):
+    """What dbt says of each test; where it says nothing, its exit code does."""
+    said = defaultdict(list)
+    for result in results:
+        kind, _, name = result["unique_id"].split(".", 2)  # test.package.name[.hash]
+        if kind == "test":
+            said[name].append(result)
+            said[name.rpartition(".")[0]].append(result)
+    for check in sorted(context.selected_asset_check_keys):
+        mine = said[check.name]
+        yield dg.AssetCheckResult(
+            asset_key=check.asset_key,
+            check_name=check.name,
+            passed=all(r["status"] == "pass" for r in mine) if mine else code == 0,
+            severity=dg.AssetCheckSeverity.WARN if mine and all(r["status"] in ("pass", "warn") for r in mine)
+            else dg.AssetCheckSeverity.ERROR,
+            metadata={"failures": sum(r["failures"] or 0 for r in mine)} if mine else None,
+        )
+
+
+def asset(
+    name, key, run, deps=(), checks=(), warns=(), before=(), retry=RETRY, timeout=TIMEOUT, **about
+):
+    """One dbt node, tested by the command that builds it."""
+    key = KEY(key)
+    specs = [dg.AssetCheckSpec(check, asset=key, blocking=True) for check in checks]
+    specs += [dg.AssetCheckSpec(check, asset=key) for check in warns]
+
+    @dg.multi_asset(
+        name=name,
+        specs=[dg.AssetSpec(key, deps=[KEY(dep) for dep in deps], kinds=KINDS, **about)],
+        check_specs=specs,
+        retry_policy=retry,
+    )
+    def build(context: dg.AssetExecutionContext):
+        for words in before:
+            once(context, words, timeout)
+        code, results = dbt(run, timeout)
+        yield dg.MaterializeResult(asset_key=key)
+        yield from verdicts(context, code, results)
+
+    return build
+
+
+def check(name, specs, test, retry=RETRY, timeout=TIMEOUT):
+    """A test that reads several nodes: it runs after all of them, and holds nothing back."""
+
+    @dg.multi_asset_check(
+        name=name,
+        specs=[dg.AssetCheckSpec(check, asset=KEY(key), additional_deps=[KEY(dep) for dep in deps]) for key, check, deps in specs],
+        retry_policy=retry,
+    )
+    def run(context: dg.AssetCheckExecutionContext):
+        yield from verdicts(context, *dbt(test, timeout))
+
+    return run
+
+
+ASSETS = [
+    asset(
+        "days_build", "days", ["build", "--select", "fqn:shop.semantic.days", "--indirect-selection", "cautious"],
+        group_name="semantic",
+        description="One row per day, for metrics.",
+    ),
+    asset(
+        "raw_customers__seed", "raw/raw_customers", ["build", "--select", "fqn:shop.raw_customers", "--indirect-selection", "cautious"],
+        tags={"raw": ""},
+        description="As the till exports them.",
+    ),
+    asset(
+        "raw_order_lines__seed", "raw/raw_order_lines", ["build", "--select", "fqn:shop.raw_order_lines", "--indirect-selection", "cautious"],
+        tags={"raw": ""},
+    ),
+    asset(
+        "raw_orders__seed", "raw/raw_orders", ["build", "--select", "fqn:shop.raw_orders", "--indirect-selection", "cautious"],
+        tags={"raw": ""},
+    ),
+    asset(
+        "raw_payments__seed", "raw/raw_payments", ["build", "--select", "fqn:shop.raw_payments", "--indirect-selection", "cautious"],
+        tags={"raw": ""},
+    ),
+    asset(
+        "raw_products__seed", "raw/raw_products", ["build", "--select", "fqn:shop.raw_products", "--indirect-selection", "cautious"],
+        tags={"raw": ""},
+        description="The price list, in cents.",
+    ),
+    asset(
+        "stg_customers_build", "stg_customers", ["build", "--select", "fqn:shop.staging.stg_customers", "--indirect-selection", "cautious"],
+        deps=["raw/raw_customers"],
+        checks=["not_null_stg_customers_customer_id", "unique_stg_customers_customer_id"],
+        group_name="staging",
+        tags={"staging": ""},
+        description="One row per customer.",
+    ),
+    asset(
+        "stg_order_lines_build", "stg_order_lines", ["build", "--select", "fqn:shop.staging.stg_order_lines", "--indirect-selection", "cautious"],
+        deps=["raw/raw_order_lines"],
+        checks=["not_null_stg_order_lines_line_id", "positive_stg_order_lines_quantity", "unique_stg_order_lines_line_id"],
+        group_name="staging",
+        tags={"staging": ""},
+        description="One row per product in an order.",
+    ),
+    asset(
+        "stg_orders_build", "stg_orders", ["build", "--select", "fqn:shop.staging.stg_orders", "--indirect-selection", "cautious"],
+        deps=["raw/raw_orders"],
+        checks=["accepted_values_stg_orders_status__placed__shipped__delivered__returned", "not_null_stg_orders_order_id", "unique_stg_orders_order_id"],
+        group_name="staging",
+        tags={"staging": ""},
+        description="One row per order.",
+    ),
+    asset(
+        "stg_payments_build", "stg_payments", ["build", "--select", "fqn:shop.staging.stg_payments", "--indirect-selection", "cautious"],
+        deps=["raw/raw_payments"],
+        checks=["unique_stg_payments_payment_id"],
+        warns=["accepted_values_stg_payments_method__card__transfer__voucher"],
+        group_name="staging",
+        tags={"staging": ""},
+        description="One row per payment; an order may be paid in parts.",
+    ),
+    asset(
+        "stg_products_build", "stg_products", ["build", "--select", "fqn:shop.staging.stg_products", "--indirect-selection", "cautious"],
+        deps=["raw/raw_products"],
+        checks=["not_null_stg_products_product_id", "positive_stg_products_price_cents", "unique_stg_products_product_id"],
+        group_name="staging",
+        tags={"staging": ""},
+        description="One row per product. Those no longer sold stay.",
+    ),
+    asset(
+        "order_lines_build", "order_lines", ["build", "--select", "fqn:shop.marts.order_lines", "--indirect-selection", "cautious"],
+        deps=["stg_order_lines", "stg_orders", "stg_products"],
+        checks=["unique_order_lines_line_id"],
+        group_name="marts",
+        tags={"marts": "", "nightly": ""},
+        description="All lines ever ordered; each run adds those of new days.",
+    ),
+    asset(
+        "orders_build", "orders", ["build", "--select", "fqn:shop.marts.orders", "--indirect-selection", "cautious"],
+        deps=["stg_order_lines", "stg_orders", "stg_payments", "stg_products"],
+        checks=["not_null_orders_order_id", "positive_orders_total", "unique_orders_order_id"],
+        warns=["orders_are_paid"],
+        group_name="marts",
+        tags={"marts": "", "nightly": ""},
+        description="One row per order, with its total and what has been paid.",
+    ),
+    asset(
+        "customers_build", "customers", ["build", "--select", "fqn:shop.marts.customers", "--indirect-selection", "cautious", "--exclude", "resource_type:unit_test"],
+        deps=["orders", "stg_customers"],
+        checks=["not_null_customers_customer_id", "unique_customers_customer_id"],
+        before=[["test", "--select", "fqn:shop.payments_belong_to_orders"], ["test", "--select", "fqn:shop.marts.customers.returned_orders_do_not_count"]],
+        group_name="marts",
+        tags={"marts": "", "nightly": "", "people": ""},
+        description="One row per customer, with what they bought.\n\n| column | type | description |\n|---|---|---|\n| customer_id | integer |  |\n| customer_name | varchar |  |\n| joined_on | date |  |\n| orders | bigint |  |\n| spent | numeric(12, 2) |  |\n| is_regular | boolean |  |\n",
+    ),
+    asset(
+        "daily_revenue_build", "daily_revenue", ["build", "--select", "fqn:shop.marts.finance.daily_revenue", "--indirect-selection", "cautious"],
+        deps=["orders"],
+        checks=["not_null_daily_revenue_ordered_on", "unique_daily_revenue_ordered_on"],
+        before=[["test", "--select", "fqn:shop.payments_belong_to_orders"]],
+        group_name="marts__finance",
+        owners=["team:finance"],
+        tags={"marts": "", "nightly": ""},
+        description="Revenue by day; returned orders do not count.",
+    ),
+    asset(
+        "monthly_revenue_build", "monthly_revenue", ["build", "--select", "fqn:shop.marts.finance.monthly_revenue", "--indirect-selection", "cautious"],
+        deps=["daily_revenue"],
+        group_name="marts__finance",
+        tags={"marts": "", "nightly": ""},
+        description="Revenue by month.",
+    ),
+    asset(
+        "product_prices__snapshot", "history/product_prices", ["build", "--select", "fqn:shop.product_prices", "--indirect-selection", "cautious"],
+        deps=["stg_products"],
+        description="Every price a product ever had.",
+    ),
+    asset(
+        "product_sales__v2_build", "product_sales_v2", ["build", "--select", "fqn:shop.marts.product_sales.v2", "--indirect-selection", "cautious"],
+        deps=["history/product_prices", "order_lines"],
+        checks=["unique_product_sales_v2_product_id"],
+        group_name="marts__product_sales",
+        tags={"marts": "", "nightly": ""},
+        description="What was sold of each product.",
+    ),
+    asset(
+        "returns_build", "returns", ["build", "--select", "fqn:shop.marts.returns", "--indirect-selection", "cautious"],
+        deps=["orders"],
+        checks=["unique_returns_order_id"],
+        before=[["test", "--select", "fqn:shop.payments_belong_to_orders"]],
+        group_name="marts",
+        tags={"marts": "", "nightly": ""},
+        description="Orders that came back.",
+    ),
+    asset(
+        "stg_visits_build", "stg_visits", ["build", "--select", "fqn:shop.staging.stg_visits", "--indirect-selection", "cautious"],
+        deps=["web/visits"],
+        before=[["test", "--select", "fqn:shop.staging.source_not_null_web_visits_visit_id", "fqn:shop.staging.source_unique_web_visits_visit_id", "--indirect-selection", "empty"]],
+        group_name="staging",
+        tags={"staging": ""},
+        description="Page visits of the days we look at.",
+    ),
+    asset(
+        "visitors_build", "visitors", ["build", "--select", "fqn:shop.marts.visitors", "--indirect-selection", "cautious"],
+        deps=["customers", "stg_visits"],
+        group_name="marts",
+        tags={"marts": "", "nightly": "", "web": ""},
+        description="Customers who came to the web pages.",
+    ),
+]
+CHECKS = [
+    check(
+        "relationships_stg_orders_customer_id__customer_id__ref_stg_customers___test", [("stg_orders", "relationships_stg_orders_customer_id__customer_id__ref_stg_customers_", ["stg_customers"])],
+        ["test", "--select", "fqn:shop.staging.relationships_stg_orders_customer_id__customer_id__ref_stg_customers_"],
+    ),
+]
+job = dg.define_asset_job(
+    "shop_nightly_676e6777_job",
+    selection=ASSETS,
+    executor_def=dg.multiprocess_executor.configured({"max_concurrent": 3}),
+)
+schedule = dg.ScheduleDefinition(job=job, cron_schedule="0 6 * * 1-5", execution_timezone="Europe/Berlin")
+defs = dg.Definitions(assets=ASSETS, asset_checks=CHECKS, jobs=[job], schedules=[schedule])
