@@ -34,7 +34,7 @@ static void *
 sync_loop(void *self)
 {
 	struct journal *j = self;
-	const struct timespec gather = { .tv_nsec = JOURNAL_SYNC_MS * 1000000L };
+	struct timespec until;
 
 	pthread_mutex_lock(&j->lock);
 	for (;;) {
@@ -42,9 +42,13 @@ sync_loop(void *self)
 			pthread_cond_wait(&j->wake, &j->lock);
 		if (j->stopping)
 			break;
-		pthread_mutex_unlock(&j->lock);
-		nanosleep(&gather, NULL);
-		pthread_mutex_lock(&j->lock);
+		/* Lines gather; dirty already, they signal nothing. The end of the run does. */
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_nsec += JOURNAL_SYNC_MS * 1000000L;
+		until.tv_sec += until.tv_nsec / 1000000000L;
+		until.tv_nsec %= 1000000000L;
+		while (!j->stopping && pthread_cond_timedwait(&j->wake, &j->lock, &until) == 0)
+			;
 		j->dirty = false;
 		pthread_mutex_unlock(&j->lock);
 		fdatasync(j->fd);
@@ -196,10 +200,14 @@ journal_new(const char *dir, const char *run_id, const char *settings, struct er
 {
 	struct journal *j = xcalloc(1, sizeof(*j));
 	int64_t now_ms = clock_wall_ms();
+	pthread_condattr_t monotonic;
 
 	j->fd = -1;
 	pthread_mutex_init(&j->lock, NULL);
-	pthread_cond_init(&j->wake, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&j->wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	if (create(j, dir, now_ms, err) < 0)
 		goto fail;
 	buf_addf(&j->line, "{\"journal\": 1, \"started_ms\": %" PRId64 ", \"run\": ", now_ms);

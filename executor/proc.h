@@ -21,6 +21,7 @@
 
 struct proc_options {
 	const char *const *argv;      /* argv[0] is looked up in PATH */
+	const char *file;             /* the program, when that was done; or NULL */
 	const char *const *env;       /* NAME=VALUE on top of ours, NULL-ended, or NULL */
 	const char *dir;              /* working directory, or NULL = ours */
 	int keep_fd;                  /* arrives as descriptor 3; -1 = none */
@@ -32,6 +33,7 @@ struct proc {
 	pid_t pid;                    /* 0 = none, or reaped */
 	int out;                      /* standard output and error, readable; -1 */
 	size_t tail;
+	unsigned guarded;             /* the guard's place for it */
 	pthread_mutex_t lock;         /* guards pid against signals to a reaped one */
 };
 

@@ -5,9 +5,11 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -47,8 +49,11 @@ pipe_cloexec(int ends[2])
 static int
 move_up(int fd)
 {
-	int up = fcntl(fd, F_DUPFD_CLOEXEC, 4);
+	int up;
 
+	if (fd < 0 || fd > 3)
+		return fd;
+	up = fcntl(fd, F_DUPFD_CLOEXEC, 4);
 	close(fd);
 	return up;
 }
@@ -64,17 +69,13 @@ output_pipe(int ends[2])
 }
 
 /*
- * The guard: a process that holds the other end of a pipe of ours, knows the living groups and
- * kills them when the pipe ends. It is forked from a program with threads, so it calls nothing but
- * what is safe in a signal handler.
+ * The guard: a process that holds the other end of a pipe of ours, and kills the groups that are
+ * alive when the pipe ends. They stand in memory that both share, so that noting one costs nothing.
+ * It is forked from a program with threads, so it calls nothing but what is safe in a signal handler.
  */
-struct guard_note {
-	int32_t group;
-	int32_t alive;           /* 1 = started, 0 = reaped */
-};
-
 static pthread_once_t guard_once = PTHREAD_ONCE_INIT;
-static int guard_fd = -1;
+static _Atomic int32_t *guard_groups;    /* 0 = free */
+static _Atomic unsigned guard_hint;      /* where to look for a free one */
 
 static void
 guard_close_all_but_stdin(void)
@@ -88,48 +89,37 @@ guard_close_all_but_stdin(void)
 }
 
 static bool
-guard_signal(const int32_t *groups, size_t n, int signo)
+guard_signal(int signo)
 {
 	bool any = false;
 
-	for (size_t i = 0; i < n; i++)
-		if (groups[i] > 0 && kill(-groups[i], signo) == 0)
+	for (size_t i = 0; i < GUARD_GROUPS; i++) {
+		int32_t group = atomic_load(&guard_groups[i]);
+
+		if (group > 0 && kill(-group, signo) == 0)
 			any = true;
+	}
 	return any;
 }
 
 static void
 guard_main(void)
 {
-	static int32_t groups[GUARD_GROUPS];
 	const struct timespec pause = { .tv_nsec = 50 * 1000 * 1000 };
-	struct guard_note note;
-	size_t n = 0;
-	ssize_t got;
+	int64_t began, ms;
+	char byte;
 
-	while ((got = read(0, &note, sizeof(note))) == (ssize_t)sizeof(note) ||
-	    (got < 0 && errno == EINTR)) {
-		size_t i = 0;
-
-		if (got < 0)
-			continue;
-		while (i < n && groups[i] != (note.alive ? 0 : note.group))
-			i++;
-		if (note.alive && i < GUARD_GROUPS) {
-			groups[i] = note.group;
-			n = i == n ? n + 1 : n;
-		} else if (i < n) {
-			groups[i] = 0;
-		}
-	}
-	if (!guard_signal(groups, n, SIGINT))
+	while (read(0, &byte, 1) < 0 && errno == EINTR)
+		;
+	if (!guard_signal(SIGINT))
 		return;
-	for (int ms = 0; ms < GUARD_TERM_MS; ms += 50) {
+	began = clock_mono_ms();
+	while ((ms = clock_mono_ms() - began) < GUARD_TERM_MS) {
 		nanosleep(&pause, NULL);
-		if (!guard_signal(groups, n, ms == GUARD_INT_MS ? SIGTERM : 0))
+		if (!guard_signal(ms >= GUARD_INT_MS ? SIGTERM : 0))
 			return;
 	}
-	guard_signal(groups, n, SIGKILL);
+	guard_signal(SIGKILL);
 }
 
 static void
@@ -146,12 +136,17 @@ ignore_all(void)
 static void
 guard_start(void)
 {
+	void *shared = mmap(NULL, GUARD_GROUPS * sizeof(*guard_groups), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	sigset_t all, old;
 	int ends[2];
 	pid_t pid;
 
-	if (output_pipe(ends) < 0)
+	if (shared == MAP_FAILED)
 		return;   /* then children outlive a kill -9 of ours; nothing else changes */
+	guard_groups = shared;
+	if (output_pipe(ends) < 0)
+		return;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	pid = fork();
@@ -166,19 +161,27 @@ guard_start(void)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	close(ends[0]);
 	if (pid < 0)
-		close(ends[1]);
-	else
-		guard_fd = ends[1];
+		close(ends[1]);   /* else it stays open for as long as we live */
+}
+
+static unsigned
+guard_add(pid_t group)
+{
+	for (unsigned tries = 0; guard_groups && tries < GUARD_GROUPS; tries++) {
+		unsigned i = atomic_fetch_add(&guard_hint, 1) % GUARD_GROUPS;
+		int32_t none = 0;
+
+		if (atomic_compare_exchange_strong(&guard_groups[i], &none, (int32_t)group))
+			return i;
+	}
+	return GUARD_GROUPS;
 }
 
 static void
-guard_tell(pid_t group, bool alive)
+guard_remove(unsigned i)
 {
-	struct guard_note note = { (int32_t)group, alive };
-
-	if (guard_fd >= 0)
-		while (write(guard_fd, &note, sizeof(note)) < 0 && errno == EINTR)
-			;
+	if (i < GUARD_GROUPS)
+		atomic_store(&guard_groups[i], 0);
 }
 
 static size_t
@@ -243,7 +246,8 @@ spawn(pid_t *pid, const struct proc_options *o, char **env, int out)
 		posix_spawn_file_actions_adddup2(&actions, keep, 3);
 	if (o->dir)
 		posix_spawn_file_actions_addchdir_np(&actions, o->dir);
-	code = posix_spawnp(pid, o->argv[0], &actions, &attr, (char *const *)o->argv, env);
+	code = o->file ? posix_spawn(pid, o->file, &actions, &attr, (char *const *)o->argv, env) :
+	    posix_spawnp(pid, o->argv[0], &actions, &attr, (char *const *)o->argv, env);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attr);
 	if (keep >= 0)
@@ -273,7 +277,7 @@ proc_start(struct proc *p, const struct proc_options *o, struct err *err)
 		return err_sys(err, "cannot run '%s'%s%s", o->argv[0], o->dir ? " in " : "",
 		    o->dir ? o->dir : "");
 	}
-	guard_tell(pid, true);
+	p->guarded = guard_add(pid);
 	p->pid = pid;
 	p->out = ends[0];
 	p->tail = o->tail;
@@ -298,7 +302,7 @@ reap(struct proc *p, int flags, int *code)
 		pid = waitpid(p->pid, &status, flags);
 	while (pid < 0 && errno == EINTR);
 	if (pid != 0) {
-		guard_tell(p->pid, false);
+		guard_remove(p->guarded);
 		p->pid = 0;
 	}
 	pthread_mutex_unlock(&p->lock);
@@ -341,6 +345,8 @@ read_piece(const struct proc *p, struct buf *out, int timeout_ms)
 
 	if (poll(&pfd, 1, timeout_ms) == 0)
 		return -1;
+	if (pfd.revents == POLLHUP)
+		return 0;
 	n = read(p->out, piece, sizeof(piece));
 	if (n < 0)
 		return errno == EINTR || errno == EAGAIN ? 1 : 0;

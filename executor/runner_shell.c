@@ -36,6 +36,7 @@ struct slot {
 
 struct shell_runner {
 	struct template *template;
+	char *file;              /* of the program, when it is the same for all and was on PATH */
 	char **env, *dir, *adapter;
 	size_t nenv;
 	int64_t grace_ms;
@@ -45,26 +46,29 @@ struct shell_runner {
 
 /* ---- making one ---- */
 
-static bool
-is_on_path(const char *program)
+/* The file of a program on PATH, looked for once. New string, or NULL. */
+static char *
+find_on_path(const char *program)
 {
 	const char *path = getenv("PATH");
 	struct buf b = BUF_INIT;
-	bool found = false;
 
-	for (const char *at = path ? path : "/bin:/usr/bin"; !found; at++) {
+	for (const char *at = path ? path : "/bin:/usr/bin";; at++) {
 		size_t n = strcspn(at, ":");
+		char *folder = n ? xstrndup(at, n) : xstrdup("."), *whole = fs_absolute(folder);
 
 		buf_truncate(&b, 0);
-		buf_add(&b, n ? at : ".", n ? n : 1);
-		buf_addf(&b, "/%s", program);
-		found = access(b.data, X_OK) == 0 && !fs_is_dir(b.data);
+		buf_addf(&b, "%s/%s", whole, program);
+		free(folder);
+		free(whole);
+		if (access(b.data, X_OK) == 0 && !fs_is_dir(b.data))
+			return buf_detach(&b);
 		at += n;
 		if (!*at)
 			break;
 	}
 	buf_release(&b);
-	return found;
+	return NULL;
 }
 
 struct shell_runner *
@@ -72,9 +76,10 @@ shell_runner_new(const struct shell_options *o, struct err *err)
 {
 	struct template *t = template_parse(o->command, err);
 	const char *program = t ? template_program(t) : NULL;
+	char *file = program ? find_on_path(program) : NULL;
 	struct shell_runner *r;
 
-	if (t && program && !is_on_path(program)) {
+	if (program && !file) {
 		err_set(err, "'%s' is not on PATH", program);
 		template_free(t);
 		t = NULL;
@@ -85,6 +90,7 @@ shell_runner_new(const struct shell_options *o, struct err *err)
 	}
 	r = xcalloc(1, sizeof(*r));
 	r->template = t;
+	r->file = file;
 	r->env = text_copy_list(o->env);
 	while (r->env[r->nenv])
 		r->nenv++;
@@ -115,6 +121,7 @@ shell_runner_free(struct shell_runner *r)
 	}
 	template_free(r->template);
 	text_free_list(r->env);
+	free(r->file);
 	free(r->dir);
 	free(r->adapter);
 	free(r->slots);
@@ -214,7 +221,7 @@ static void
 run_command(const struct shell_runner *r, struct slot *s, const struct job *job,
     struct result *result)
 {
-	const struct proc_options o = { .argv = s->call.argv, .env = s->env, .dir = r->dir,
+	const struct proc_options o = { .argv = s->call.argv, .file = r->file, .env = s->env, .dir = r->dir,
 		.keep_fd = -1, .tail = KEPT_BYTES };
 	struct err err = ERR_INIT;
 	int code;

@@ -147,7 +147,7 @@ test_the_whole_group_gets_a_signal_from_another_thread(void **state)
 static bool
 is_gone(pid_t pid)
 {
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < 300; i++) {
 		char path[64], state = 'X';
 		FILE *f;
 
