@@ -114,6 +114,7 @@ EXPORTERS = \
 	exporters/airflow.c \
 	exporters/airflow_groups.c \
 	exporters/airflow_head.c \
+	exporters/airflow_tasks.c \
 	exporters/airflow_text.c \
 	exporters/argv.c \
 	exporters/columns.c \

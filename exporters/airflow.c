@@ -2,11 +2,9 @@
 #include "exporters/airflow.h"
 
 #include <ctype.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "exporters/node_docs.h"
 #include "util/text.h"
 #include "util/xalloc.h"
 
@@ -74,126 +72,11 @@ write_dag_head(struct airflow *a)
 	buf_release(&id);
 }
 
-/* The list of a step's upstream variables. */
 static void
-write_after(struct airflow *a, const struct step *s)
-{
-	emit_add(&a->e, "[");
-	for (size_t i = 0; i < s->nafter; i++)
-		emit_add(&a->e, "%s%s", i ? ", " : "", a->steps->v[s->after[i]].id);
-	emit_add(&a->e, "]");
-}
-
-static void
-write_select(struct airflow *a, const struct step *s)
-{
-	struct buf b = BUF_INIT;
-
-	if (s->nselect != 1)
-		emit_add(&a->e, "[");
-	for (size_t i = 0; i < s->nselect; i++) {
-		buf_truncate(&b, 0);
-		airflow_add_words(&b, &s->select[i], 1);
-		emit_add(&a->e, "%s%q", i ? ", " : "", b.data);
-	}
-	if (s->nselect != 1)
-		emit_add(&a->e, "]");
-	buf_release(&b);
-}
-
-static void
-write_flags(struct airflow *a, const struct step *s)
-{
-	struct buf b = BUF_INIT;
-
-	airflow_add_flag(&b, "--indirect-selection", s->indirect);
-	if (s->nexclude) {
-		buf_adds(&b, " --exclude ");
-		airflow_add_words(&b, s->exclude, s->nexclude);
-	}
-	if (b.len)
-		emit_add(&a->e, ", %q", b.data + 1);
-	buf_release(&b);
-}
-
-/* Asset, owner and documentation of the node a task builds. */
-static void
-write_node_facts(struct airflow *a, const struct step *s)
-{
-	const char *project = a->job->graph->project_name;
-	struct buf b = BUF_INIT;
-
-	if (a->o->assets) {
-		buf_addf(&b, "dbt://%s/%s", project ? project : "dbt", s->base);
-		emit_add(&a->e, ", outlets=[Asset(%q)]", b.data);
-	}
-	buf_truncate(&b, 0);
-	if (node_docs_owner(&b, s->node))
-		emit_add(&a->e, ", owner=%q", b.data);
-	buf_truncate(&b, 0);
-	if (node_docs_markdown(&b, s->node))
-		emit_add(&a->e, ", doc_md=%q", b.data);
-	buf_release(&b);
-}
-
-static void
-write_step(struct airflow *a, const struct step *s, const char *task_id, const char *folder)
-{
-	struct emit *e = &a->e;
-	struct task_policy p = airflow_policy(s);
-
-	emit_indent(e);
-	emit_add(e, "%s = dbt(%q, ", s->id, s->verb);
-	write_select(a, s);
-	emit_add(e, ", ");
-	write_after(a, s);
-	write_flags(a, s);
-	if (task_id)
-		emit_add(e, ", task_id=%q", task_id);
-	if (folder && *folder)
-		emit_add(e, ", task_group=folder[%q]", folder);
-	if (s->path > 0)
-		emit_add(e, ", priority_weight=%z", (size_t)ceil(s->path));
-	if (p.pool)
-		emit_add(e, ", pool=%q", p.pool);
-	if (!airflow_same_policy(&p, &a->usual))
-		airflow_write_policy(e, &p, ", ", "=", "");
-	if (s->role == STEP_BUILD)
-		write_node_facts(a, s);
-	emit_add(e, ")\n");
-}
-
-/* A built node and its tests: a group of their own. */
-static void
-write_node(struct airflow *a, size_t i)
-{
-	const struct step *s = &a->steps->v[i];
-	const char *folder = a->folders.of[i];
-	struct emit *e = &a->e;
-
-	emit_open(e, "with TaskGroup(\"%s%s\", parent_group=folder[%q]):", s->base,
-	    airflow_is_folder(a, folder, s->base) ? "__model" : "", folder);
-	if (s->unit)
-		write_step(a, s->unit, "unit_test", NULL);
-	write_step(a, s, NULL, NULL);
-	if (s->test)
-		write_step(a, s->test, NULL, NULL);
-	e->depth--;
-}
-
-static void
-write_steps(struct airflow *a)
+write_params(struct airflow *a)
 {
 	struct emit *e = &a->e;
 
-	for (size_t i = 0; i < a->steps->n; i++) {
-		const struct step *s = &a->steps->v[i];
-
-		if (s->role == STEP_BUILD)
-			write_node(a, i);
-		else if (!s->build)
-			write_step(a, s, s->id, a->folders.of[i]);
-	}
 	emit_line(e, "");
 	emit_line(e, "# Set last, or Airflow would copy them into every task. What a run may be started with:");
 	emit_line(e, "# select narrows it, in dbt's selection syntax without blanks; full_refresh rebuilds.");
@@ -202,8 +85,6 @@ write_steps(struct airflow *a)
 	emit_line(e, "\"full_refresh\": Param(False, type=\"boolean\"),");
 	emit_close(e, "})");
 }
-
-/* ---- the file ---- */
 
 static int
 airflow_write(const struct export_job *job, struct buf *out, struct err *err)
@@ -219,7 +100,8 @@ airflow_write(const struct export_job *job, struct buf *out, struct err *err)
 	airflow_write_head(&a);
 	write_dag_head(&a);
 	airflow_write_groups(&a);
-	write_steps(&a);
+	airflow_write_tasks(&a);
+	write_params(&a);
 	steps_free(a.steps);
 	return 0;
 }

@@ -1,7 +1,8 @@
 /* exporters/airflow.h -- what airflow*.c share; nobody else reads it.
  *
- *   airflow.c        the DAG and its tasks          airflow_head.c    docstring, imports, command, helper
- *   airflow_text.c   flags, policies as Python      airflow_groups.c  folders as task groups
+ *   airflow.c          the DAG                     airflow_head.c   docstring, imports, functions
+ *   airflow_groups.c   folders as task groups      airflow_tasks.c  a call for each task
+ *   airflow_text.c     flags and policies
  *
  * What a task runs is text in three languages: a word of dbt's selection inside a shell command,
  * inside a Jinja template, inside a Python string; it is quoted in that order.
@@ -13,6 +14,10 @@
 #include "exporters/exporter.h"
 #include "exporters/folders.h"
 #include "exporters/steps.h"
+#include "util/map.h"
+
+/* What dbt() is told for the tests of a model, unless the call says otherwise. */
+#define AIRFLOW_TEST_FLAGS "--indirect-selection cautious"
 
 struct airflow {
 	struct emit e;
@@ -21,6 +26,7 @@ struct airflow {
 	struct steps *steps;
 	struct folders folders;
 	struct task_policy usual;     /* of most tasks: the DAG's default_args */
+	struct map groups;            /* names of the nodes' task groups */
 };
 
 extern const char *const airflow_operators[];    /* NULL-ended; the first is the default */
@@ -49,5 +55,8 @@ void airflow_write_head(struct airflow *a);
 void airflow_write_groups(struct airflow *a);
 /* Is there a folder of that name beside a node in `folder`, or at the top? */
 bool airflow_is_folder(const struct airflow *a, const char *folder, const char *name);
+
+/* A call for each task. */
+void airflow_write_tasks(struct airflow *a);
 
 #endif

@@ -88,7 +88,7 @@ airflow_write_groups(struct airflow *a)
 	const char **roots = order_roots(&a->folders, &nroots);
 
 	emit_init(&r, &renamed, &emit_python);
-	emit_line(e, "folder = {\"\": None}");
+	emit_line(e, "folders = {\"\": None}");
 	if (nroots)
 		emit_open(e, "for path in [");
 	for (size_t k = 0; k < nroots; k++)
@@ -107,7 +107,7 @@ airflow_write_groups(struct airflow *a)
 		emit_line(e, "parent, _, name = path.rpartition(\"/\")");
 		if (renamed.len)
 			emit_line(e, "name = {%s}.get(path, name)", renamed.data);
-		emit_line(e, "folder[path] = TaskGroup(name, parent_group=folder[parent])");
+		emit_line(e, "folders[path] = TaskGroup(name, parent_group=folders[parent])");
 		e->depth--;
 	}
 	emit_line(e, "");

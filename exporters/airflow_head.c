@@ -33,12 +33,23 @@ airflow_is_op(const struct airflow *a, const char *name)
 	return strcmp(a->o->op ? a->o->op : airflow_operators[0], name) == 0;
 }
 
+static bool
+has_models(const struct airflow *a)
+{
+	for (size_t i = 0; i < a->steps->n; i++)
+		if (a->steps->v[i].role == STEP_BUILD)
+			return true;
+	return false;
+}
+
 static void
 write_imports(struct airflow *a)
 {
 	struct emit *e = &a->e;
 	bool bash = airflow_is_op(a, "bash");
 
+	if (has_models(a))
+		emit_line(e, "from collections import namedtuple");
 	emit_line(e, "from datetime import datetime, timedelta");
 	emit_line(e, "");
 	if (a->o->timezone)
@@ -129,18 +140,19 @@ write_helper(struct airflow *a)
 {
 	struct emit *e = &a->e;
 
-	emit_open(e, "def dbt(verb, select, after=(), flags=\"\", task_id=None, **kwargs):");
+	emit_open(e, "def dbt(task_id, verb, select, after=(), flags=\"\", **kwargs):");
 	emit_line(e, "\"\"\"One dbt command as a task that waits for others.\"\"\"");
-	emit_line(e, "words = \" \".join(word + ONLY for word in ([select] if isinstance(select, str) else select))");
+	emit_line(e, "words = [select] if isinstance(select, str) else select");
+	emit_line(e, "select = words and \" --select \" + \" \".join(word + ONLY for word in words) or \"\"");
 	emit_line(e, "refresh = FULL_REFRESH if verb in (\"run\", \"seed\", \"build\") else \"\"");
-	emit_line(e, "command = f\"{DBT} {verb}{words and ' --select '}{words}{flags and ' '}{flags}{FLAGS}{STRICT}{refresh} \"");
+	emit_line(e, "command = f\"{DBT} {verb}{select}{flags and ' '}{flags}{FLAGS}{STRICT}{refresh} \"");
 	if (airflow_is_op(a, "bash"))
-		emit_line(e, "task = BashOperator(task_id=task_id or verb, bash_command=command, **kwargs)");
+		emit_line(e, "task = BashOperator(task_id=task_id, bash_command=command, **kwargs)");
 	else if (airflow_is_op(a, "docker"))
-		emit_line(e, "task = DockerOperator(task_id=task_id or verb, image=IMAGE, command=command, "
+		emit_line(e, "task = DockerOperator(task_id=task_id, image=IMAGE, command=command, "
 		    "auto_remove=\"success\", **kwargs)");
 	else
-		emit_line(e, "task = KubernetesPodOperator(task_id=task_id or verb, image=IMAGE, cmds=[\"sh\", \"-c\"], "
+		emit_line(e, "task = KubernetesPodOperator(task_id=task_id, image=IMAGE, cmds=[\"sh\", \"-c\"], "
 		    "arguments=[command]%s, **kwargs)", a->o->secret ? ", env_from=SECRETS" : "");
 	emit_open(e, "for upstream in after:");
 	emit_line(e, "# `upstream >> task`, without the hash over the whole DAG that Airflow takes for each edge.");
@@ -153,6 +165,45 @@ write_helper(struct airflow *a)
 	emit_line(e, "");
 }
 
+/* The function that makes the task group of a node, where there is one. */
+static void
+write_model_helper(struct airflow *a)
+{
+	struct emit *e = &a->e;
+	bool tests = false, units = false;
+
+	for (size_t i = 0; i < a->steps->n; i++) {
+		tests = tests || a->steps->v[i].test;
+		units = units || a->steps->v[i].unit;
+	}
+	emit_line(e, "Model = namedtuple(\"Model\", \"run%s%s\")", tests ? " test" : "", units ? " unit_test" : "");
+	emit_line(e, "");
+	emit_line(e, "");
+	emit_open(e, "def model(name, verb, select, after=(), folder=\"\"%s%s, **kwargs):",
+	    tests ? ", test=None" : "", units ? ", unit_test=None" : "");
+	emit_line(e, "\"\"\"A dbt node as a task group: what builds it%s%s.\"\"\"", tests ? ", then its tests" : "",
+	    units ? ", its unit tests first" : "");
+	emit_open(e, "with TaskGroup(name, parent_group=folders[folder]):");
+	if (units) {
+		emit_open(e, "if unit_test is not None:");
+		emit_line(e, "unit_test = dbt(\"unit_test\", \"test\", **{\"select\": select, **unit_test})");
+		emit_line(e, "after = [unit_test, *after]");
+		e->depth--;
+	}
+	emit_line(e, "run = dbt(verb, verb, select, after, **kwargs)");
+	if (tests) {
+		emit_open(e, "if test is not None:");
+		emit_line(e, "test = dbt(\"test\", \"test\", after=[run], **{\"select\": select, \"flags\": %q, **test})",
+		    AIRFLOW_TEST_FLAGS);
+		e->depth--;
+	}
+	e->depth--;
+	emit_line(e, "return Model(run%s%s)", tests ? ", test" : "", units ? ", unit_test" : "");
+	e->depth--;
+	emit_line(e, "");
+	emit_line(e, "");
+}
+
 void
 airflow_write_head(struct airflow *a)
 {
@@ -160,4 +211,6 @@ airflow_write_head(struct airflow *a)
 	write_imports(a);
 	write_command(a);
 	write_helper(a);
+	if (has_models(a))
+		write_model_helper(a);
 }

@@ -7,6 +7,7 @@ Each task is a dbt command of its own: on-run-start and on-run-end hooks run in 
 
 A failed test holds back what reads its model; a test of severity warn never does.
 """
+from collections import namedtuple
 from datetime import datetime, timedelta
 
 try:
@@ -28,17 +29,30 @@ ONLY = "{{ ',' ~ params.select if params.select }}"
 FULL_REFRESH = "{{ ' --full-refresh' if params.full_refresh }}"
 
 
-def dbt(verb, select, after=(), flags="", task_id=None, **kwargs):
+def dbt(task_id, verb, select, after=(), flags="", **kwargs):
     """One dbt command as a task that waits for others."""
-    words = " ".join(word + ONLY for word in ([select] if isinstance(select, str) else select))
+    words = [select] if isinstance(select, str) else select
+    select = words and " --select " + " ".join(word + ONLY for word in words) or ""
     refresh = FULL_REFRESH if verb in ("run", "seed", "build") else ""
-    command = f"{DBT} {verb}{words and ' --select '}{words}{flags and ' '}{flags}{FLAGS}{STRICT}{refresh} "
-    task = BashOperator(task_id=task_id or verb, bash_command=command, **kwargs)
+    command = f"{DBT} {verb}{select}{flags and ' '}{flags}{FLAGS}{STRICT}{refresh} "
+    task = BashOperator(task_id=task_id, bash_command=command, **kwargs)
     for upstream in after:
         # `upstream >> task`, without the hash over the whole DAG that Airflow takes for each edge.
         task.upstream_task_ids.add(upstream.task_id)
         upstream.downstream_task_ids.add(task.task_id)
     return task
+
+
+Model = namedtuple("Model", "run test")
+
+
+def model(name, verb, select, after=(), folder="", test=None, **kwargs):
+    """A dbt node as a task group: what builds it, then its tests."""
+    with TaskGroup(name, parent_group=folders[folder]):
+        run = dbt(verb, verb, select, after, **kwargs)
+        if test is not None:
+            test = dbt("test", "test", after=[run], **{"select": select, "flags": "--indirect-selection cautious", **test})
+    return Model(run, test)
 
 
 with DAG(
@@ -52,40 +66,53 @@ with DAG(
     default_args={"retries": 2, "retry_delay": timedelta(seconds=5), "retry_exponential_backoff": True, "max_retry_delay": timedelta(minutes=5), "execution_timeout": timedelta(hours=1), "weight_rule": "absolute"},
     tags=["dbt"],
 ) as dag:
-    folder = {"": None}
+    folders = {"": None}
     for path in [
         "marts",
         "raw",
         "staging",
     ]:
         parent, _, name = path.rpartition("/")
-        folder[path] = TaskGroup(name, parent_group=folder[parent])
+        folders[path] = TaskGroup(name, parent_group=folders[parent])
 
-    with TaskGroup("raw_order_lines__seed", parent_group=folder["raw"]):
-        raw_order_lines__seed = dbt("seed", "fqn:shop.raw_order_lines", [], priority_weight=19)
-    with TaskGroup("raw_orders__seed", parent_group=folder["raw"]):
-        raw_orders__seed = dbt("seed", "fqn:shop.raw_orders", [], priority_weight=18)
-    with TaskGroup("raw_payments__seed", parent_group=folder["raw"]):
-        raw_payments__seed = dbt("seed", "fqn:shop.raw_payments", [], priority_weight=24)
-    with TaskGroup("raw_products__seed", parent_group=folder["raw"]):
-        raw_products__seed = dbt("seed", "fqn:shop.raw_products", [], priority_weight=29, doc_md="The price list, in cents.")
-    with TaskGroup("stg_order_lines", parent_group=folder["staging"]):
-        stg_order_lines_run = dbt("run", "fqn:shop.staging.stg_order_lines", [raw_order_lines__seed], priority_weight=13, doc_md="One row per product in an order.")
-        stg_order_lines_test = dbt("test", "fqn:shop.staging.stg_order_lines", [stg_order_lines_run], "--indirect-selection cautious", priority_weight=13)
-    with TaskGroup("stg_orders", parent_group=folder["staging"]):
-        stg_orders_run = dbt("run", "fqn:shop.staging.stg_orders", [raw_orders__seed], priority_weight=17, doc_md="One row per order.")
-        stg_orders_test = dbt("test", "fqn:shop.staging.stg_orders", [stg_orders_run], "--indirect-selection cautious", priority_weight=13)
-    relationships_stg_orders_customer_id__customer_id__ref_stg_customers___test = dbt("test", "fqn:shop.staging.relationships_stg_orders_customer_id__customer_id__ref_stg_customers_", [stg_orders_run], task_id="relationships_stg_orders_customer_id__customer_id__ref_stg_customers___test", task_group=folder["staging"], priority_weight=2)
-    with TaskGroup("stg_payments", parent_group=folder["staging"]):
-        stg_payments_run = dbt("run", "fqn:shop.staging.stg_payments", [raw_payments__seed], priority_weight=16, doc_md="One row per payment; an order may be paid in parts.")
-        stg_payments_test = dbt("test", "fqn:shop.staging.stg_payments", [stg_payments_run], "--indirect-selection cautious", priority_weight=12)
-    with TaskGroup("stg_products", parent_group=folder["staging"]):
-        stg_products_run = dbt("run", "fqn:shop.staging.stg_products", [raw_products__seed], priority_weight=24, doc_md="One row per product. Those no longer sold stay.")
-        stg_products_test = dbt("test", "fqn:shop.staging.stg_products", [stg_products_run], "--indirect-selection cautious", priority_weight=14)
-    with TaskGroup("orders", parent_group=folder["marts"]):
-        orders_run = dbt("run", "fqn:shop.marts.orders", [stg_order_lines_test, stg_orders_test, stg_payments_test, stg_products_test], priority_weight=11, doc_md="One row per order, with its total and what has been paid.")
-        orders_test = dbt("test", "fqn:shop.marts.orders", [orders_run], "--indirect-selection cautious", priority_weight=2)
-    payments_belong_to_orders__test = dbt("test", "fqn:shop.payments_belong_to_orders", [stg_payments_run, orders_run], task_id="payments_belong_to_orders__test", priority_weight=1)
+    raw_order_lines__seed = model(
+        "raw_order_lines__seed", "seed", "fqn:shop.raw_order_lines", [], folder="raw",
+        priority_weight=19)
+    raw_orders__seed = model(
+        "raw_orders__seed", "seed", "fqn:shop.raw_orders", [], folder="raw", priority_weight=18)
+    raw_payments__seed = model(
+        "raw_payments__seed", "seed", "fqn:shop.raw_payments", [], folder="raw", priority_weight=24)
+    raw_products__seed = model(
+        "raw_products__seed", "seed", "fqn:shop.raw_products", [], folder="raw", priority_weight=29,
+        doc_md="The price list, in cents.")
+    stg_order_lines = model(
+        "stg_order_lines", "run", "fqn:shop.staging.stg_order_lines", [raw_order_lines__seed.run],
+        folder="staging", priority_weight=13, test={"priority_weight": 13},
+        doc_md="One row per product in an order.")
+    stg_orders = model(
+        "stg_orders", "run", "fqn:shop.staging.stg_orders", [raw_orders__seed.run],
+        folder="staging", priority_weight=17, test={"priority_weight": 13},
+        doc_md="One row per order.")
+    relationships_stg_orders_customer_id__customer_id__ref_stg_customers___test = dbt(
+        "relationships_stg_orders_customer_id__customer_id__ref_stg_customers___test", "test",
+        "fqn:shop.staging.relationships_stg_orders_customer_id__customer_id__ref_stg_customers_",
+        [stg_orders.run], task_group=folders["staging"], priority_weight=2)
+    stg_payments = model(
+        "stg_payments", "run", "fqn:shop.staging.stg_payments", [raw_payments__seed.run],
+        folder="staging", priority_weight=16, test={"priority_weight": 12},
+        doc_md="One row per payment; an order may be paid in parts.")
+    stg_products = model(
+        "stg_products", "run", "fqn:shop.staging.stg_products", [raw_products__seed.run],
+        folder="staging", priority_weight=24, test={"priority_weight": 14},
+        doc_md="One row per product. Those no longer sold stay.")
+    orders = model(
+        "orders", "run", "fqn:shop.marts.orders", [stg_order_lines.test, stg_orders.test,
+        stg_payments.test, stg_products.test], folder="marts", priority_weight=11,
+        test={"priority_weight": 2},
+        doc_md="One row per order, with its total and what has been paid.")
+    payments_belong_to_orders__test = dbt(
+        "payments_belong_to_orders__test", "test", "fqn:shop.payments_belong_to_orders",
+        [stg_payments.run, orders.run], priority_weight=1)
 
     # Set last, or Airflow would copy them into every task. What a run may be started with:
     # select narrows it, in dbt's selection syntax without blanks; full_refresh rebuilds.
