@@ -130,9 +130,12 @@ EXPORTERS = \
 	exporters/html.c \
 	exporters/ids.c \
 	exporters/json.c \
+	exporters/layers.c \
 	exporters/layout.c \
 	exporters/mermaid.c \
 	exporters/node_docs.c \
+	exporters/part_select.c \
+	exporters/parts.c \
 	exporters/picture.c \
 	exporters/picture_colour.c \
 	exporters/plan_json.c \
@@ -144,6 +147,7 @@ EXPORTERS = \
 	exporters/stamp.c \
 	exporters/steps.c \
 	exporters/steps_order.c \
+	exporters/steps_parts.c \
 	exporters/steps_select.c \
 	exporters/svg.c
 
@@ -211,6 +215,7 @@ TESTS = \
 	tests/exporters/test_emit.c \
 	tests/exporters/test_ids.c \
 	tests/exporters/test_layout.c \
+	tests/exporters/test_parts.c \
 	tests/exporters/test_picture.c \
 	tests/exporters/test_steps.c \
 	tests/graph/test_dag.c \
@@ -307,6 +312,7 @@ bench: $(BENCH)
 
 # Helpers that several tests share.
 $(B)/tests/graph/test_plan: $(B)/tests/tiny.o
+$(B)/tests/exporters/test_parts: $(B)/tests/tiny.o
 $(B)/tests/executor/test_board: $(B)/tests/tiny.o
 $(B)/tests/executor/test_pool: $(addprefix $(B)/tests/,tiny.o executor/fake_runner.o)
 $(B)/tests/executor/test_retry: $(B)/tests/tiny.o

@@ -14,7 +14,7 @@
 #define EMPTY_SELECTION "NoNodesForSelectionCriteria"   /* dbt's event, events/types.py */
 
 static struct {
-	const char *tests, *runner, *command, *target, *vars, *profile, *project_dir, *profiles_dir;
+	const char *tests, *granularity, *runner, *command, *target, *vars, *profile, *project_dir, *profiles_dir;
 	const char *image, *secret, *timezone, *schedule, *style, *op;
 	unsigned slots, retries;
 	int64_t retry_delay_ms, timeout_ms;
@@ -24,6 +24,8 @@ static struct {
 const struct opt task_opts[] = {
 	{ 0, "tests", "WHEN", OPT_TEXT, &o.tests,
 	  "after_each (default), after_all, build (dbt build a node) or none" },
+	{ 0, "granularity", "WHAT", OPT_TEXT, &o.granularity,
+	  "what one task is: node (default), folder, layer or all" },
 	{ 0, "unit-tests", NULL, OPT_FLAG, &o.unit_tests, "unit tests too, before their models" },
 	{ 0, "runner", "WHAT", OPT_TEXT, &o.runner, "what a task calls: dbt (default) or heddle" },
 	{ 0, "command", "WORDS", OPT_TEXT, &o.command, "call this in place of dbt: 'poetry run dbt'" },
@@ -108,6 +110,11 @@ task_opts_read(const struct exporter *x, struct task_options *out, struct err *e
 		TEST_MODES(X)
 #undef X
 		NULL
+	}, *const granularities[] = {
+#define X(id, name) name,
+		GRANULARITIES(X)
+#undef X
+		NULL
 	}, *const runners[] = {
 #define X(id, name) name,
 		RUNNERS(X)
@@ -116,26 +123,29 @@ task_opts_read(const struct exporter *x, struct task_options *out, struct err *e
 	};
 	int test_mode = find_word("tests", o.tests, tests, err);
 	int runner = find_word("runner", o.runner, runners, err);
+	int granularity = find_word("granularity", o.granularity, x->parts ? granularities : NULL, err);
 
-	if (test_mode < 0 || runner < 0 || find_word("style", o.style, x->styles, err) < 0 ||
+	if (test_mode < 0 || granularity < 0 || runner < 0 || find_word("style", o.style, x->styles, err) < 0 ||
 	    find_word("operator", o.op, x->ops, err) < 0)
 		return -1;
 	if (o.op && strcmp(o.op, "bash") != 0 && !o.image)
 		return err_set(err, "--operator %s needs --image", o.op);
 	*out = (struct task_options){
 		.tests = (enum test_mode)test_mode, .runner = (enum task_runner)runner,
-		.unit_tests = o.unit_tests,
+		.granularity = (enum granularity)granularity, .unit_tests = o.unit_tests,
 		.target = o.target, .vars = o.vars, .profile = o.profile, .project_dir = o.project_dir,
 		.profiles_dir = o.profiles_dir, .image = o.image, .secret = o.secret, .timezone = o.timezone,
 		.schedule = o.schedule, .style = o.style, .op = o.op,
 		.select = selecting.select.v, .nselect = selecting.select.n,
 		.exclude = selecting.exclude.v, .nexclude = selecting.exclude.n,
-		.slots = o.slots, .assets = o.assets,
+		.indirect = selecting.indirect, .slots = o.slots, .assets = o.assets,
 	};
-	if ((out->tests == TESTS_AFTER_ALL || (o.style && strcmp(o.style, "dbt_assets") == 0)) &&
+	if ((out->tests == TESTS_AFTER_ALL || out->granularity == GRANULARITY_ALL ||
+	    (o.style && strcmp(o.style, "dbt_assets") == 0)) &&
 	    (selecting.selector || selecting.types.n || selecting.exclude_types.n))
 		return err_set(err, "--%s says the selection again: only --select and --exclude can be said there",
-		    out->tests == TESTS_AFTER_ALL ? "tests after_all" : "style dbt_assets");
+		    out->tests == TESTS_AFTER_ALL ? "tests after_all" :
+		    out->granularity == GRANULARITY_ALL ? "granularity all" : "style dbt_assets");
 	if (o.command)
 		split_command(out);
 	return 0;

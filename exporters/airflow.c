@@ -53,7 +53,7 @@ write_dag_head(struct airflow *a)
 	add_dag_id(&id, a->job->title);
 	emit_open(e, "with DAG(");
 	emit_line(e, "%q,", buf_str(&id));
-	emit_line(e, "description=%q,", "dbt, one task per node");
+	emit_line(e, "description=\"dbt, one task per %s\",", airflow_task_is(a));
 	write_schedule(a);
 	if (a->o->timezone)
 		emit_line(e, "start_date=pendulum.datetime(2024, 1, 1, tz=%q),", a->o->timezone);
@@ -64,7 +64,7 @@ write_dag_head(struct airflow *a)
 	emit_line(e, "max_active_tasks=%z,", (size_t)(a->o->slots ? a->o->slots : DEFAULT_SLOTS));
 	emit_indent(e);
 	emit_add(e, "default_args={");
-	airflow_write_policy(e, &a->usual, "\"", "\": ", ", ");
+	airflow_write_policy(e, &a->usual, NULL, "\"", "\": ", ", ");
 	emit_add(e, "\"weight_rule\": \"absolute\"},\n");
 	emit_line(e, "tags=[\"dbt\"],");
 	emit_close(e, ") as dag:");
@@ -99,7 +99,8 @@ airflow_write(const struct export_job *job, struct buf *out, struct err *err)
 	emit_init(&a.e, out, &emit_python);
 	airflow_write_head(&a);
 	write_dag_head(&a);
-	airflow_write_groups(&a);
+	if (airflow_has_groups(&a))
+		airflow_write_groups(&a);
 	airflow_write_tasks(&a);
 	write_params(&a);
 	steps_free(a.steps);
@@ -112,6 +113,7 @@ const struct exporter exporter_airflow = {
 	.summary = "a DAG file, one task per node; Airflow 2.10+ and 3",
 	.fields = GRAPH_DOCS | GRAPH_CONFIG,
 	.runs = true,
+	.parts = true,
 	.ops = airflow_operators,
 	.group_by = GROUP_BY_FOLDER,
 	.write = airflow_write,

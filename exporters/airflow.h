@@ -31,6 +31,8 @@ struct airflow {
 
 extern const char *const airflow_operators[];    /* NULL-ended; the first is the default */
 
+const char *airflow_task_is(const struct airflow *a);    /* "node", "folder" */
+bool airflow_has_groups(const struct airflow *a);          /* task groups */
 bool airflow_is_op(const struct airflow *a, const char *name);
 
 /* Appends words for a shell, safe from Jinja too; one blank between them. */
@@ -43,10 +45,10 @@ void airflow_add_common_flags(struct buf *out, const struct task_options *o);
 /* A step's policy with its timeout filled; the one most steps have. */
 struct task_policy airflow_policy(const struct step *s);
 struct task_policy airflow_usual_policy(const struct steps *s);
-bool airflow_same_policy(const struct task_policy *a, const struct task_policy *b);
-/* Arguments: of default_args ("\"", "\": ", ", ") or of a task (", ", "=", ""). */
-void airflow_write_policy(struct emit *e, const struct task_policy *p, const char *open,
-    const char *between, const char *close);
+/* Arguments: of default_args ("\"", "\": ", ", "), or of a task (", ", "=", "") where they are not
+ * those of `usual`; NULL: all of them. */
+void airflow_write_policy(struct emit *e, const struct task_policy *p, const struct task_policy *usual,
+    const char *open, const char *between, const char *close);
 
 /* Docstring, imports, what a task calls, the function that makes one. */
 void airflow_write_head(struct airflow *a);

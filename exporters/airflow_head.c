@@ -6,13 +6,36 @@
 
 const char *const airflow_operators[] = { "bash", "docker", "kubernetes", NULL };
 
+static bool
+has_models(const struct airflow *a)
+{
+	for (size_t i = 0; i < a->steps->n; i++)
+		if (a->steps->v[i].role == STEP_BUILD)
+			return true;
+	return false;
+}
+
+bool
+airflow_has_groups(const struct airflow *a)
+{
+	return a->folders.n || has_models(a);
+}
+
+const char *
+airflow_task_is(const struct airflow *a)
+{
+	static const char *const names[] = { "node", "folder", "layer", "run" };
+
+	return names[a->o->granularity];
+}
+
 static void
 write_docstring(struct airflow *a)
 {
 	struct emit *e = &a->e;
 
-	emit_line(e, "\"\"\"Airflow DAG of the dbt project %c: one task per dbt node.  Airflow 2.10+ and 3.",
-	    a->job->title);
+	emit_line(e, "\"\"\"Airflow DAG of the dbt project %c: one task per %s.  Airflow 2.10+ and 3.",
+	    a->job->title, airflow_task_is(a));
 	emit_line(e, "");
 	emit_line(e, "Made by: %s", a->job->stamp);
 	emit_line(e, "Out of date?  heddle export --check FILE");
@@ -33,20 +56,12 @@ airflow_is_op(const struct airflow *a, const char *name)
 	return strcmp(a->o->op ? a->o->op : airflow_operators[0], name) == 0;
 }
 
-static bool
-has_models(const struct airflow *a)
-{
-	for (size_t i = 0; i < a->steps->n; i++)
-		if (a->steps->v[i].role == STEP_BUILD)
-			return true;
-	return false;
-}
-
 static void
 write_imports(struct airflow *a)
 {
 	struct emit *e = &a->e;
-	bool bash = airflow_is_op(a, "bash");
+	bool bash = airflow_is_op(a, "bash"), starts_on_asset = text_starts(a->o->schedule ? a->o->schedule : "", "asset:");
+	bool assets = starts_on_asset || (a->o->assets && has_models(a));
 
 	if (has_models(a))
 		emit_line(e, "from collections import namedtuple");
@@ -63,18 +78,20 @@ write_imports(struct airflow *a)
 	if (!bash || a->o->timezone)
 		emit_line(e, "");
 	emit_open(e, "try:");
-	emit_line(e, "from airflow.sdk import %sDAG, Param, TaskGroup", a->o->assets ? "Asset, " : "");
+	emit_line(e, "from airflow.sdk import %sDAG, Param%s", assets ? "Asset, " : "",
+	    airflow_has_groups(a) ? ", TaskGroup" : "");
 	if (bash)
 		emit_line(e, "from airflow.providers.standard.operators.bash import BashOperator");
 	emit_close(e, "except ImportError:  # Airflow 2");
 	e->depth++;
 	emit_line(e, "from airflow import DAG");
-	if (a->o->assets)
+	if (assets)
 		emit_line(e, "from airflow.datasets import Dataset as Asset");
 	emit_line(e, "from airflow.models.param import Param");
 	if (bash)
 		emit_line(e, "from airflow.operators.bash import BashOperator");
-	emit_line(e, "from airflow.utils.task_group import TaskGroup");
+	if (airflow_has_groups(a))
+		emit_line(e, "from airflow.utils.task_group import TaskGroup");
 	e->depth--;
 	emit_line(e, "");
 }
@@ -125,6 +142,7 @@ write_command(struct airflow *a)
 	emit_line(e, "# A selection that finds nothing is an error, unless the run was narrowed on purpose.");
 	emit_line(e, "STRICT = %q", buf_str(&b));
 	emit_line(e, "ONLY = \"{{ ',' ~ params.select if params.select }}\"");
+	emit_line(e, "SELECT = \"{{ ' --select ' ~ params.select if params.select }}\"");
 	emit_line(e, "FULL_REFRESH = \"{{ ' --full-refresh' if params.full_refresh }}\"");
 	if (!airflow_is_op(a, "bash"))
 		emit_line(e, "IMAGE = %q", a->o->image);
@@ -143,7 +161,7 @@ write_helper(struct airflow *a)
 	emit_open(e, "def dbt(task_id, verb, select, after=(), flags=\"\", **kwargs):");
 	emit_line(e, "\"\"\"One dbt command as a task that waits for others.\"\"\"");
 	emit_line(e, "words = [select] if isinstance(select, str) else select");
-	emit_line(e, "select = words and \" --select \" + \" \".join(word + ONLY for word in words) or \"\"");
+	emit_line(e, "select = \" --select \" + \" \".join(word + ONLY for word in words) if words else SELECT");
 	emit_line(e, "refresh = FULL_REFRESH if verb in (\"run\", \"seed\", \"build\") else \"\"");
 	emit_line(e, "command = f\"{DBT} {verb}{select}{flags and ' '}{flags}{FLAGS}{STRICT}{refresh} \"");
 	if (airflow_is_op(a, "bash"))

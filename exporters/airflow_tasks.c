@@ -22,7 +22,7 @@ static const char *const reserved[] = {
 	"def", "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in",
 	"is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try", "while", "with", "yield",
 	"Asset", "BashOperator", "DAG", "DBT", "Dataset", "DockerOperator", "FLAGS", "FULL_REFRESH", "IMAGE",
-	"KubernetesPodOperator", "Model", "ONLY", "Param", "SECRETS", "STRICT", "TaskGroup", "dag",
+	"KubernetesPodOperator", "Model", "ONLY", "Param", "SECRETS", "SELECT", "STRICT", "TaskGroup", "dag",
 	"datetime", "dbt", "folders", "isinstance", "k8s", "model", "name", "namedtuple", "parent", "path",
 	"pendulum", "str", "timedelta", "__builtins__", "__doc__", "__file__", "__name__", NULL
 };
@@ -135,8 +135,7 @@ add_policy(struct emit *e, const struct airflow *a, const struct step *s, const 
 		emit_add(e, "%spriority_weight%s%z", open, between, (size_t)ceil(s->path));
 	if (p.pool)
 		emit_add(e, "%spool%s%q", open, between, p.pool);
-	if (!airflow_same_policy(&p, &a->usual))
-		airflow_write_policy(e, &p, open, between, "");
+	airflow_write_policy(e, &p, &a->usual, open, between, "");
 }
 
 /* Asset, owner and documentation of the node a task builds. */

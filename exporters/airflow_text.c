@@ -63,8 +63,8 @@ airflow_policy(const struct step *s)
 	return p;
 }
 
-bool
-airflow_same_policy(const struct task_policy *a, const struct task_policy *b)
+static bool
+same_policy(const struct task_policy *a, const struct task_policy *b)
 {
 	return a->max_attempts == b->max_attempts && a->delay_ms == b->delay_ms &&
 		(a->factor > 1) == (b->factor > 1) && a->max_delay_ms == b->max_delay_ms &&
@@ -83,7 +83,7 @@ airflow_usual_policy(const struct steps *s)
 		struct task_policy p = airflow_policy(&s->v[i]);
 		size_t k = 0;
 
-		while (k < nseen && !airflow_same_policy(&seen[k].p, &p))
+		while (k < nseen && !same_policy(&seen[k].p, &p))
 			k++;
 		if (k == nseen && nseen == sizeof(seen) / sizeof(*seen))
 			continue;
@@ -100,22 +100,29 @@ airflow_usual_policy(const struct steps *s)
 }
 
 void
-airflow_write_policy(struct emit *e, const struct task_policy *p, const char *open, const char *between,
-    const char *close)
+airflow_write_policy(struct emit *e, const struct task_policy *p, const struct task_policy *usual,
+    const char *open, const char *between, const char *close)
 {
-	size_t retries = p->max_attempts ? p->max_attempts - 1 : 0;
+	bool grows = p->factor > 1, same_growth = usual && (usual->factor > 1) == grows;
 
-	emit_add(e, "%sretries%s%z%s", open, between, retries, close);
-	emit_add(e, "%sretry_delay%s", open, between);
-	add_timedelta(e, p->delay_ms ? p->delay_ms : 1000);
-	emit_add(e, "%s%sretry_exponential_backoff%s%s%s", close, open, between,
-	    p->factor > 1 ? "True" : "False", close);
-	if (p->factor > 1 && p->max_delay_ms) {
+	if (!usual || usual->max_attempts != p->max_attempts)
+		emit_add(e, "%sretries%s%z%s", open, between,
+		    (size_t)(p->max_attempts ? p->max_attempts - 1 : 0), close);
+	if (!usual || usual->delay_ms != p->delay_ms) {
+		emit_add(e, "%sretry_delay%s", open, between);
+		add_timedelta(e, p->delay_ms ? p->delay_ms : 1000);
+		emit_add(e, "%s", close);
+	}
+	if (!same_growth)
+		emit_add(e, "%sretry_exponential_backoff%s%s%s", open, between, grows ? "True" : "False", close);
+	if (grows && p->max_delay_ms && (!same_growth || usual->max_delay_ms != p->max_delay_ms)) {
 		emit_add(e, "%smax_retry_delay%s", open, between);
 		add_timedelta(e, p->max_delay_ms);
 		emit_add(e, "%s", close);
 	}
-	emit_add(e, "%sexecution_timeout%s", open, between);
-	add_timedelta(e, p->timeout_ms);
-	emit_add(e, "%s", close);
+	if (!usual || usual->timeout_ms != p->timeout_ms) {
+		emit_add(e, "%sexecution_timeout%s", open, between);
+		add_timedelta(e, p->timeout_ms);
+		emit_add(e, "%s", close);
+	}
 }

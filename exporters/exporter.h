@@ -34,6 +34,7 @@
 #define TEST_MODES(X) X(AFTER_EACH, "after_each") X(AFTER_ALL, "after_all") X(NONE, "none") \
 	X(BUILD, "build")
 #define RUNNERS(X) X(DBT, "dbt") X(HEDDLE, "heddle")
+#define GRANULARITIES(X) X(NODE, "node") X(FOLDER, "folder") X(LAYER, "layer") X(ALL, "all")
 
 enum test_mode {
 #define X(id, name) TESTS_##id,
@@ -47,6 +48,13 @@ enum task_runner {
 	RUNNERS(X)
 #undef X
 	NRUNNERS
+};
+
+enum granularity {
+#define X(id, name) GRANULARITY_##id,
+	GRANULARITIES(X)
+#undef X
+	NGRANULARITIES
 };
 
 enum grouping {
@@ -65,6 +73,7 @@ enum colouring {
 
 const char *test_mode_name(enum test_mode m);    /* "after_each" */
 const char *task_runner_name(enum task_runner r);
+const char *granularity_name(enum granularity g);
 const char *grouping_name(enum grouping g);      /* "folder" */
 const char *colouring_name(enum colouring c);    /* "kind" */
 
@@ -72,6 +81,7 @@ const char *colouring_name(enum colouring c);    /* "kind" */
 struct task_options {
 	enum test_mode tests;
 	enum task_runner runner;
+	enum granularity granularity;   /* what one task is */
 	bool unit_tests;                /* as steps of their own; the plan has them then */
 	const char *const *command;     /* words in place of `dbt`; NULL = that */
 	size_t ncommand;
@@ -79,7 +89,8 @@ struct task_options {
 	const char *image, *secret, *timezone, *schedule;   /* secret: of Kubernetes, as environment */
 	const char *style, *op;         /* a row of the target's own; NULL = its first */
 	const char *const *select, *const *exclude;   /* the selection as it was said, for one task */
-	size_t nselect, nexclude;       /* that tests everything; 0 and 0 = all nodes */
+	size_t nselect, nexclude;       /* that runs or tests everything; 0 and 0 = all nodes */
+	const char *indirect;           /* of that selection; NULL = dbt's own */
 	unsigned slots;                 /* tasks at once */
 	bool assets;
 	bool hooks;                     /* the project has on-run-start or on-run-end hooks */
@@ -106,6 +117,7 @@ struct exporter {
 	unsigned fields;                /* enum graph_fields the target reads */
 	unsigned kinds;                 /* KIND_BIT()s it writes when the user names none */
 	bool runs;                      /* its tasks run dbt: task_options count, the plan is theirs */
+	bool parts;                     /* takes --granularity: writes STEP_PART (steps.h) */
 	const char *const *styles, *const *ops;   /* what --style, --operator take; NULL-ended */
 	bool draws;                     /* a picture: sources that nothing in it reads are left out */
 	size_t limit;                   /* nodes it takes unless --limit says more; 0 = any number */

@@ -26,6 +26,11 @@ static const char *const runners[] = {
 	RUNNERS(X)
 #undef X
 };
+static const char *const granularities[] = {
+#define X(id, name) name,
+	GRANULARITIES(X)
+#undef X
+};
 static const char *const groupings[] = {
 #define X(id, name) name,
 	GROUPINGS(X)
@@ -47,6 +52,12 @@ const char *
 task_runner_name(enum task_runner r)
 {
 	return runners[r];
+}
+
+const char *
+granularity_name(enum granularity g)
+{
+	return granularities[g];
 }
 
 const char *

@@ -15,12 +15,16 @@ struct hits {
 	const struct node *last;
 	unsigned kinds;          /* KIND_BIT()s among them */
 	bool twins;              /* two of one kind */
+	uint32_t *nodes;         /* all of them, for selects_matching() */
+	size_t nnodes, cap;
 };
 
 struct selects {
 	const struct graph *graph;
 	struct arena arena;
 	struct map by_fqn, by_path;
+	struct map lists;        /* as by_fqn, with the nodes; made when first asked for */
+	bool listing;            /* it is being made: hits keep their nodes */
 };
 
 static void
@@ -35,6 +39,10 @@ add_hit(struct selects *s, struct map *m, const char *text, const struct node *n
 	if (h->last == n)
 		return;
 	h->last = n;
+	if (s->listing) {
+		h->nodes = xgrow(h->nodes, h->nnodes, &h->cap, sizeof(*h->nodes));
+		h->nodes[h->nnodes++] = n->index;
+	}
 	if (n->kind == KIND_UNIT_TEST) {
 		h->nunits++;
 		return;
@@ -46,7 +54,7 @@ add_hit(struct selects *s, struct map *m, const char *text, const struct node *n
 
 /* Every text that selects the node by fqn[from..]: its name, and each prefix of the dotted path. */
 static void
-add_fqn(struct selects *s, const struct node *n, size_t from, struct buf *b)
+add_fqn(struct selects *s, struct map *m, const struct node *n, size_t from, struct buf *b)
 {
 	const struct strs *fqn = &n->fqn;
 
@@ -55,15 +63,15 @@ add_fqn(struct selects *s, const struct node *n, size_t from, struct buf *b)
 	if (n->versioned && fqn->n - from > 1) {
 		const char *name = fqn->v[fqn->n - 2], *version = fqn->v[fqn->n - 1];
 
-		add_hit(s, &s->by_fqn, name, n);
+		add_hit(s, m, name, n);
 		buf_truncate(b, 0);
 		buf_addf(b, "%s_%s", name, version);
-		add_hit(s, &s->by_fqn, b->data, n);
+		add_hit(s, m, b->data, n);
 		buf_truncate(b, 0);
 		buf_addf(b, "%s.%s", name, version);
-		add_hit(s, &s->by_fqn, b->data, n);
+		add_hit(s, m, b->data, n);
 	} else if (!n->versioned) {
-		add_hit(s, &s->by_fqn, fqn->v[fqn->n - 1], n);
+		add_hit(s, m, fqn->v[fqn->n - 1], n);
 	}
 	buf_truncate(b, 0);
 	for (size_t i = from; i < fqn->n; i++) {
@@ -73,11 +81,11 @@ add_fqn(struct selects *s, const struct node *n, size_t from, struct buf *b)
 			buf_addc(b, '.');
 		for (const char *dot; (dot = strchr(part, '.')); part = dot + 1) {
 			buf_add(b, part, (size_t)(dot - part));
-			add_hit(s, &s->by_fqn, buf_str(b), n);
+			add_hit(s, m, buf_str(b), n);
 			buf_addc(b, '.');
 		}
 		buf_adds(b, part);
-		add_hit(s, &s->by_fqn, buf_str(b), n);
+		add_hit(s, m, buf_str(b), n);
 	}
 }
 
@@ -91,23 +99,31 @@ add_paths(struct selects *s, const struct node *n)
 		add_hit(s, &s->by_path, patch + 3, n);
 }
 
+static void
+add_fqns(struct selects *s, struct map *m)
+{
+	struct buf b = BUF_INIT;
+
+	for (size_t i = 0; i < s->graph->nnodes; i++) {
+		const struct node *n = &s->graph->nodes[i];
+
+		if (n->kind == KIND_SOURCE)    /* fqn: never means sources */
+			continue;
+		add_fqn(s, m, n, 0, &b);
+		add_fqn(s, m, n, 1, &b);
+	}
+	buf_release(&b);
+}
+
 struct selects *
 selects_new(const struct graph *g)
 {
 	struct selects *s = xcalloc(1, sizeof(*s));
-	struct buf b = BUF_INIT;
 
 	s->graph = g;
-	for (size_t i = 0; i < g->nnodes; i++) {
-		const struct node *n = &g->nodes[i];
-
-		add_paths(s, n);
-		if (n->kind == KIND_SOURCE)    /* fqn: never means sources */
-			continue;
-		add_fqn(s, n, 0, &b);
-		add_fqn(s, n, 1, &b);
-	}
-	buf_release(&b);
+	for (size_t i = 0; i < g->nnodes; i++)
+		add_paths(s, &g->nodes[i]);
+	add_fqns(s, &s->by_fqn);
 	return s;
 }
 
@@ -116,6 +132,10 @@ selects_free(struct selects *s)
 {
 	if (!s)
 		return;
+	for (size_t i = 0; i < s->lists.nslots; i++)
+		if (s->lists.slots[i].key)
+			free(((struct hits *)s->lists.slots[i].value)->nodes);
+	map_release(&s->lists);
 	map_release(&s->by_fqn);
 	map_release(&s->by_path);
 	arena_release(&s->arena);
@@ -171,4 +191,25 @@ selects_alone(struct selects *s, struct arena *a, const struct node *n)
 	if (!word && root && n->package && strcmp(root, n->package) == 0 && n->path[0] != '/')
 		word = try_word(&s->by_path, a, "path", n->path, n);
 	return word;
+}
+
+const char *
+selects_fqn(struct arena *a, const char *text)
+{
+	return is_sayable(text) ? arena_printf(a, "fqn:%s", text) : NULL;
+}
+
+const uint32_t *
+selects_matching(struct selects *s, const char *text, size_t *n)
+{
+	const struct hits *h;
+
+	if (s->lists.nslots == 0) {
+		s->listing = true;
+		add_fqns(s, &s->lists);
+		s->listing = false;
+	}
+	h = map_get(&s->lists, text);
+	*n = h ? h->nnodes : 0;
+	return h ? h->nodes : NULL;
 }

@@ -20,4 +20,9 @@ void selects_free(struct selects *s);    /* NULL is fine */
  * source. */
 const char *selects_alone(struct selects *s, struct arena *a, const struct node *n);
 
+/* "fqn:text" in the arena, or NULL when dbt would not read the text as it stands. */
+const char *selects_fqn(struct arena *a, const char *text);
+/* The nodes that fqn:text matches, tests among them; borrowed from s. */
+const uint32_t *selects_matching(struct selects *s, const char *text, size_t *n);
+
 #endif

@@ -6,11 +6,8 @@
 #include "util/map.h"
 #include "util/xalloc.h"
 
-#define BUILT_KINDS (KIND_BIT(KIND_MODEL) | KIND_BIT(KIND_SEED) | KIND_BIT(KIND_SNAPSHOT) | \
-	KIND_BIT(KIND_FUNCTION))
-
-static size_t
-add_step(struct work *w, enum step_role role, const char *verb, const struct node *node)
+size_t
+steps_add(struct work *w, enum step_role role, const char *verb, const struct node *node)
 {
 	w->s->v = xgrow(w->s->v, w->s->n, &w->cap, sizeof(*w->s->v));
 	w->s->v[w->s->n] = (struct step){ .role = role, .verb = verb, .node = node };
@@ -52,9 +49,9 @@ add_builds(struct work *w)
 		const struct task *t = &w->plan->tasks[i];
 		const char *verb = w->o->tests == TESTS_BUILD ? "build" : kind_verb(t->node->kind);
 
-		if (!(KIND_BIT(t->node->kind) & BUILT_KINDS))
+		if (!(KIND_BIT(t->node->kind) & STEP_BUILT_KINDS))
 			continue;
-		w->step_of[i] = add_step(w, STEP_BUILD, verb, t->node);
+		w->step_of[i] = steps_add(w, STEP_BUILD, verb, t->node);
 		w->build_of[t->node->index] = w->step_of[i];
 		take_policy(&w->s->v[w->step_of[i]], t);
 	}
@@ -70,14 +67,14 @@ home_of_test(struct work *w, const struct node *test)
 		for (size_t i = 0; i < w->s->n; i++)
 			if (w->s->v[i].role == STEP_TEST_ALL)
 				return i;
-		return add_step(w, STEP_TEST_ALL, "test", NULL);
+		return steps_add(w, STEP_TEST_ALL, "test", NULL);
 	}
 	if (!parent)
-		return add_step(w, STEP_TEST_ALONE, "test", test);
+		return steps_add(w, STEP_TEST_ALONE, "test", test);
 	if (w->o->tests == TESTS_BUILD && w->build_of[parent->index] != NONE)
 		return w->build_of[parent->index];
 	if (w->test_of[parent->index] == NONE)
-		w->test_of[parent->index] = add_step(w, STEP_TEST, "test", parent);
+		w->test_of[parent->index] = steps_add(w, STEP_TEST, "test", parent);
 	return w->test_of[parent->index];
 }
 
@@ -87,9 +84,9 @@ home_of_unit_test(struct work *w, const struct node *test)
 	const struct node *model = step_only_parent(w->graph, test);
 
 	if (!model)
-		return add_step(w, STEP_TEST_ALONE, "test", test);
+		return steps_add(w, STEP_TEST_ALONE, "test", test);
 	if (w->unit_of[model->index] == NONE)
-		w->unit_of[model->index] = add_step(w, STEP_UNIT_TEST, "test", model);
+		w->unit_of[model->index] = steps_add(w, STEP_UNIT_TEST, "test", model);
 	return w->unit_of[model->index];
 }
 
@@ -186,6 +183,39 @@ list_tests(struct work *w)
 		}
 	}
 }
+/* The step of all tests after parts that run none. */
+static void
+add_last_tests(struct work *w)
+{
+	size_t at = steps_add(w, STEP_TEST_ALL, "test", NULL);
+	struct step *s = &w->s->v[at];
+
+	s->tests = arena_zalloc(&w->s->arena, w->plan->ntasks + 1, sizeof(*s->tests));
+	for (size_t i = 0; i < w->plan->ntasks; i++)
+		if (w->plan->tasks[i].node->kind == KIND_TEST) {
+			s->tests[s->ntests++] = w->plan->tasks[i].node;
+			take_policy(s, &w->plan->tasks[i]);
+		}
+	if (s->ntests == 0)
+		w->s->n--;
+}
+
+static int
+add_steps(struct work *w, const struct id_style *style, struct err *err)
+{
+	if (w->o->granularity != GRANULARITY_NODE) {
+		if (steps_add_parts(w, style, err) < 0)
+			return -1;
+		if (w->o->tests == TESTS_AFTER_ALL)
+			add_last_tests(w);
+		return 0;
+	}
+	add_builds(w);
+	add_tests(w);
+	list_tests(w);
+	return 0;
+}
+
 struct steps *
 steps_new(const struct export_job *job, const struct id_style *style, struct err *err)
 {
@@ -194,10 +224,9 @@ steps_new(const struct export_job *job, const struct id_style *style, struct err
 	int rc;
 
 	s->job = job;
-	add_builds(&w);
-	add_tests(&w);
-	list_tests(&w);
-	rc = steps_select(&w, style, err);
+	rc = add_steps(&w, style, err);
+	if (rc == 0)
+		rc = steps_select(&w, style, err);
 	if (rc == 0)
 		rc = check_ids(s, err);
 	if (rc == 0)

@@ -11,6 +11,11 @@
  * what `dbt build` would hold back; tests of a source stand before its readers. Unit tests of a model
  * are one step before it when they are in the plan, else no test command runs them.
  *
+ * With job->tasks->granularity folder, layer or all, a step builds a part of the graph instead: the
+ * nodes of a folder, of a layer (layers.h), everything. Their tests run inside (after_each, build) or
+ * as above (after_all, none). A folder that reads another one that reads it again is cut into several
+ * parts (parts.h), so that each node is built once and in an order dbt allows.
+ *
  * Order:  each step after those it waits for; of those free to stand next, the smallest id first.
  * Edges:  every edge of the graph between built nodes (also over ephemeral and unselected ones), so
  *         that a reader finds them all; none is left out because others imply it.
@@ -33,6 +38,7 @@ enum step_role {
 	STEP_UNIT_TEST,    /* the unit tests of step->node */
 	STEP_TEST_ALONE,   /* step->node is the test */
 	STEP_TEST_ALL,     /* every test; node is NULL */
+	STEP_PART,         /* step->nodes and step->tests, in dbt's order; node is NULL */
 };
 
 struct step {
@@ -48,6 +54,8 @@ struct step {
 	const char *indirect;       /* for --indirect-selection; NULL = dbt's own */
 	const struct node **tests;  /* the tests it runs, in the order of their ids */
 	size_t ntests;
+	const struct node **nodes;  /* of a STEP_PART: what it builds; none = the whole selection */
+	size_t nnodes;
 	size_t *after;              /* positions in steps->v, sorted */
 	size_t nafter;
 	struct step *test, *unit;   /* of a STEP_BUILD: its STEP_TEST, its STEP_UNIT_TEST, or NULL */

@@ -6,8 +6,8 @@
 #include "util/heap.h"
 #include "util/xalloc.h"
 
-static void
-add_edge(struct work *w, size_t from, size_t to)
+void
+steps_add_edge(struct work *w, size_t from, size_t to)
 {
 	if (from == NONE || to == NONE || from == to)
 		return;
@@ -39,7 +39,7 @@ wait_for_parents(struct work *w, const struct node *n, size_t to, bool gates)
 			if (step == NONE)
 				w->stack[depth++] = p;
 			else
-				add_edge(w, gates && w->test_of[p] != NONE ? w->test_of[p] : step, to);
+				steps_add_edge(w, gates && w->test_of[p] != NONE ? w->test_of[p] : step, to);
 		}
 	}
 }
@@ -61,7 +61,7 @@ join_task(struct work *w, const struct task *t)
 		if (from == NONE || w->s->v[from].role == STEP_TEST_ALL)
 			continue;
 		if (t->node->kind == KIND_UNIT_TEST || (step_is_test(p) && !step_is_test(t)))
-			add_edge(w, from, to);
+			steps_add_edge(w, from, to);
 	}
 }
 
@@ -80,7 +80,7 @@ join_last(struct work *w)
 			waited[w->edges[i].from] = 1;
 	for (size_t i = 0; last != NONE && i < w->s->n; i++)
 		if (!waited[i])
-			add_edge(w, i, last);
+			steps_add_edge(w, i, last);
 	free(waited);
 }
 

@@ -14,6 +14,8 @@ name_step(struct work *w, struct step *s, const struct id_style *style)
 	struct buf b = BUF_INIT;
 	char *mark = NULL;
 
+	if (s->role == STEP_PART)
+		return;
 	if (!s->node) {
 		s->id = s->base = style->blank == '_' ? "tests__all" : "tests--all";
 		return;
@@ -41,8 +43,8 @@ refuse(const struct node *n, struct err *err)
 	    "path; leave it out with --exclude, or rename it");
 }
 
-static const char *
-alone(struct work *w, const struct node *n, struct err *err)
+const char *
+step_alone(struct work *w, const struct node *n, struct err *err)
 {
 	const char *word = selects_alone(w->selects, &w->s->arena, n);
 
@@ -71,7 +73,7 @@ static int
 select_by_name(struct work *w, const struct step *s, const char **words, size_t *n, struct err *err)
 {
 	for (size_t i = 0; i < s->ntests; i++)
-		if (!(words[(*n)++] = alone(w, s->tests[i], err)))
+		if (!(words[(*n)++] = step_alone(w, s->tests[i], err)))
 			return -1;
 	return 0;
 }
@@ -158,12 +160,14 @@ select_step(struct work *w, struct step *s, struct err *err)
 		select_all_tests(w, s);
 		return 0;
 	}
+	if (s->role == STEP_PART)
+		return steps_select_part(w, s, err);
 	if (s->role == STEP_UNIT_TEST)
 		return select_unit_tests(w, s, err);
 	if (s->role == STEP_TEST || (s->role == STEP_BUILD && w->o->tests == TESTS_BUILD))
 		return select_with_tests(w, s, err);
 	word = arena_zalloc(&w->s->arena, 1, sizeof(*word));
-	*word = alone(w, s->node, err);
+	*word = step_alone(w, s->node, err);
 	s->select = word;
 	s->nselect = 1;
 	/* `build` is the only verb some kinds have, and brings tests. */

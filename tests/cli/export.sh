@@ -104,10 +104,11 @@ printf 'name: shop\nflags:\n  warn_error_options: {error: [DeprecatedModel], sil
 printf 'retries: {attempts: 1}\nrules: [{select: stg_orders, pool: heavy, timeout: 2h}]\npools: {heavy: 1}\n' >project/heddle.yml
 try 0 export airflow --manifest "$AFTER" --project-dir project
 has out 'DeprecatedModel\", \"NoNodesForSelectionCriteria\"], \"silence\"'
-has out 'pool="heavy", retries=0'
+has out 'pool="heavy", execution_timeout=timedelta(hours=2)'
+has out '"retries": 0'
 has out 'execution_timeout=timedelta(hours=2)'
 try 0 export airflow --manifest "$AFTER" --select stg_orders --tests none
-has out 'dbt("run", "fqn:shop.staging.stg_orders", []'
+has out '"stg_orders", "run", "fqn:shop.staging.stg_orders", []'
 hasnt out 'raw_orders'
 
 # ---- --check ----

@@ -1,4 +1,4 @@
-"""Airflow DAG of the dbt project shop: one task per dbt node.  Airflow 2.10+ and 3.
+"""Airflow DAG of the dbt project shop: one task per node.  Airflow 2.10+ and 3.
 
 Made by: heddle export airflow --schedule=0%206%20*%20*%20* plan=06b4d66ca6bb02c1
 Out of date?  heddle export --check FILE
@@ -26,13 +26,14 @@ FLAGS = ""
 # A selection that finds nothing is an error, unless the run was narrowed on purpose.
 STRICT = "{% if not params.select %} --warn-error-options '{\"error\": [\"NoNodesForSelectionCriteria\"]}'{% endif %}"
 ONLY = "{{ ',' ~ params.select if params.select }}"
+SELECT = "{{ ' --select ' ~ params.select if params.select }}"
 FULL_REFRESH = "{{ ' --full-refresh' if params.full_refresh }}"
 
 
 def dbt(task_id, verb, select, after=(), flags="", **kwargs):
     """One dbt command as a task that waits for others."""
     words = [select] if isinstance(select, str) else select
-    select = words and " --select " + " ".join(word + ONLY for word in words) or ""
+    select = " --select " + " ".join(word + ONLY for word in words) if words else SELECT
     refresh = FULL_REFRESH if verb in ("run", "seed", "build") else ""
     command = f"{DBT} {verb}{select}{flags and ' '}{flags}{FLAGS}{STRICT}{refresh} "
     task = BashOperator(task_id=task_id, bash_command=command, **kwargs)

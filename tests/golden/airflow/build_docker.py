@@ -1,4 +1,4 @@
-"""Airflow DAG of the dbt project shop: one task per dbt node.  Airflow 2.10+ and 3.
+"""Airflow DAG of the dbt project shop: one task per node.  Airflow 2.10+ and 3.
 
 Made by: heddle export airflow --group-by=none --tests=build --schedule=@daily --timezone=Europe/Berlin --image=ghcr.io/example/shop:1 --operator=docker --assets plan=06b4d66ca6bb02c1
 Out of date?  heddle export --check FILE
@@ -26,6 +26,7 @@ FLAGS = ""
 # A selection that finds nothing is an error, unless the run was narrowed on purpose.
 STRICT = "{% if not params.select %} --warn-error-options '{\"error\": [\"NoNodesForSelectionCriteria\"]}'{% endif %}"
 ONLY = "{{ ',' ~ params.select if params.select }}"
+SELECT = "{{ ' --select ' ~ params.select if params.select }}"
 FULL_REFRESH = "{{ ' --full-refresh' if params.full_refresh }}"
 IMAGE = "ghcr.io/example/shop:1"
 
@@ -33,7 +34,7 @@ IMAGE = "ghcr.io/example/shop:1"
 def dbt(task_id, verb, select, after=(), flags="", **kwargs):
     """One dbt command as a task that waits for others."""
     words = [select] if isinstance(select, str) else select
-    select = words and " --select " + " ".join(word + ONLY for word in words) or ""
+    select = " --select " + " ".join(word + ONLY for word in words) if words else SELECT
     refresh = FULL_REFRESH if verb in ("run", "seed", "build") else ""
     command = f"{DBT} {verb}{select}{flags and ' '}{flags}{FLAGS}{STRICT}{refresh} "
     task = DockerOperator(task_id=task_id, image=IMAGE, command=command, auto_remove="success", **kwargs)

@@ -1,4 +1,4 @@
-"""Airflow DAG of the dbt project shop: one task per dbt node.  Airflow 2.10+ and 3.
+"""Airflow DAG of the dbt project shop: one task per node.  Airflow 2.10+ and 3.
 
 Made by: heddle export airflow --group-by=tag --unit-tests --runner=heddle --command=poetry%20run%20heddle --task-project-dir=/opt/shop --select=+orders plan=dbdc4d4d99feeca8
 Out of date?  heddle export --check FILE
@@ -26,13 +26,14 @@ FLAGS = " --project-dir /opt/shop"
 # A selection that finds nothing is an error, unless the run was narrowed on purpose.
 STRICT = "{% if not params.select %} --warn-error-options '{\"error\": [\"NoNodesForSelectionCriteria\"]}'{% endif %}"
 ONLY = "{{ ',' ~ params.select if params.select }}"
+SELECT = "{{ ' --select ' ~ params.select if params.select }}"
 FULL_REFRESH = "{{ ' --full-refresh' if params.full_refresh }}"
 
 
 def dbt(task_id, verb, select, after=(), flags="", **kwargs):
     """One dbt command as a task that waits for others."""
     words = [select] if isinstance(select, str) else select
-    select = words and " --select " + " ".join(word + ONLY for word in words) or ""
+    select = " --select " + " ".join(word + ONLY for word in words) if words else SELECT
     refresh = FULL_REFRESH if verb in ("run", "seed", "build") else ""
     command = f"{DBT} {verb}{select}{flags and ' '}{flags}{FLAGS}{STRICT}{refresh} "
     task = BashOperator(task_id=task_id, bash_command=command, **kwargs)

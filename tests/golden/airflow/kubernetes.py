@@ -1,4 +1,4 @@
-"""Airflow DAG of the dbt project shop: one task per dbt node.  Airflow 2.10+ and 3.
+"""Airflow DAG of the dbt project shop: one task per node.  Airflow 2.10+ and 3.
 
 Made by: heddle export airflow --tests=after_all --target=prod --vars=%7B%22day%22:%20%22%7B%7B%20ds%20%7D%7D%22%7D --image=ghcr.io/example/shop:1 --secret=shop-env --slots=3 --retries=4 --timeout=7200000ms --operator=kubernetes plan=e392faa3e8a09c51
 Out of date?  heddle export --check FILE
@@ -25,6 +25,7 @@ FLAGS = " --target prod --vars '{\"day\": \"{{ ds }}\"}'"
 # A selection that finds nothing is an error, unless the run was narrowed on purpose.
 STRICT = "{% if not params.select %} --warn-error-options '{\"error\": [\"NoNodesForSelectionCriteria\"]}'{% endif %}"
 ONLY = "{{ ',' ~ params.select if params.select }}"
+SELECT = "{{ ' --select ' ~ params.select if params.select }}"
 FULL_REFRESH = "{{ ' --full-refresh' if params.full_refresh }}"
 IMAGE = "ghcr.io/example/shop:1"
 SECRETS = [k8s.V1EnvFromSource(secret_ref=k8s.V1SecretEnvSource(name="shop-env"))]
@@ -33,7 +34,7 @@ SECRETS = [k8s.V1EnvFromSource(secret_ref=k8s.V1SecretEnvSource(name="shop-env")
 def dbt(task_id, verb, select, after=(), flags="", **kwargs):
     """One dbt command as a task that waits for others."""
     words = [select] if isinstance(select, str) else select
-    select = words and " --select " + " ".join(word + ONLY for word in words) or ""
+    select = " --select " + " ".join(word + ONLY for word in words) if words else SELECT
     refresh = FULL_REFRESH if verb in ("run", "seed", "build") else ""
     command = f"{DBT} {verb}{select}{flags and ' '}{flags}{FLAGS}{STRICT}{refresh} "
     task = KubernetesPodOperator(task_id=task_id, image=IMAGE, cmds=["sh", "-c"], arguments=[command], env_from=SECRETS, **kwargs)
