@@ -112,8 +112,10 @@ EXECUTOR = \
 
 EXPORTERS = \
 	exporters/airflow.c \
+	exporters/airflow_cosmos.c \
 	exporters/airflow_groups.c \
 	exporters/airflow_head.c \
+	exporters/airflow_layers.c \
 	exporters/airflow_tasks.c \
 	exporters/airflow_text.c \
 	exporters/argv.c \

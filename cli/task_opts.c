@@ -102,6 +102,37 @@ split_command(struct task_options *out)
 	out->ncommand = n;
 }
 
+static bool
+is_style(const char *name)
+{
+	return o.style && strcmp(o.style, name) == 0;
+}
+
+/* What a style settles; and whether the selection can be said again where the output has to. */
+static int
+settle_style(struct task_options *out, struct err *err)
+{
+	const char *again = NULL;
+
+	if (is_style("layers")) {    /* as by hand: one task tests, at the end */
+		if (o.granularity)
+			return err_set(err, "--style layers and --granularity exclude each other");
+		out->granularity = GRANULARITY_LAYER;
+		if (!o.tests)
+			out->tests = TESTS_AFTER_ALL;
+	}
+	if (is_style("dbt_assets") || is_style("cosmos"))
+		again = o.style;
+	else if (out->tests == TESTS_AFTER_ALL)
+		again = "after_all";
+	else if (out->granularity == GRANULARITY_ALL)
+		again = "granularity all";
+	if (again && (selecting.selector || selecting.types.n || selecting.exclude_types.n))
+		return err_set(err, "%s says the selection again: only --select and --exclude can be said there",
+		    again);
+	return 0;
+}
+
 int
 task_opts_read(const struct exporter *x, struct task_options *out, struct err *err)
 {
@@ -140,12 +171,8 @@ task_opts_read(const struct exporter *x, struct task_options *out, struct err *e
 		.exclude = selecting.exclude.v, .nexclude = selecting.exclude.n,
 		.indirect = selecting.indirect, .slots = o.slots, .assets = o.assets,
 	};
-	if ((out->tests == TESTS_AFTER_ALL || out->granularity == GRANULARITY_ALL ||
-	    (o.style && strcmp(o.style, "dbt_assets") == 0)) &&
-	    (selecting.selector || selecting.types.n || selecting.exclude_types.n))
-		return err_set(err, "--%s says the selection again: only --select and --exclude can be said there",
-		    out->tests == TESTS_AFTER_ALL ? "tests after_all" :
-		    out->granularity == GRANULARITY_ALL ? "granularity all" : "style dbt_assets");
+	if (settle_style(out, err) < 0)
+		return -1;
 	if (o.command)
 		split_command(out);
 	return 0;

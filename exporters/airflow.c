@@ -44,16 +44,21 @@ write_schedule(struct airflow *a)
 	}
 }
 
-static void
-write_dag_head(struct airflow *a)
+void
+airflow_write_dag_id(struct airflow *a)
 {
-	struct emit *e = &a->e;
 	struct buf id = BUF_INIT;
 
 	add_dag_id(&id, a->job->title);
-	emit_open(e, "with DAG(");
-	emit_line(e, "%q,", buf_str(&id));
-	emit_line(e, "description=\"dbt, one task per %s\",", airflow_task_is(a));
+	emit_line(&a->e, "dag_id=%q,", buf_str(&id));
+	buf_release(&id);
+}
+
+void
+airflow_write_dag_args(struct airflow *a)
+{
+	struct emit *e = &a->e;
+
 	write_schedule(a);
 	if (a->o->timezone)
 		emit_line(e, "start_date=pendulum.datetime(2024, 1, 1, tz=%q),", a->o->timezone);
@@ -62,14 +67,25 @@ write_dag_head(struct airflow *a)
 	emit_line(e, "catchup=False,");
 	emit_line(e, "max_active_runs=1,  # two runs would build the same tables");
 	emit_line(e, "max_active_tasks=%z,", (size_t)(a->o->slots ? a->o->slots : DEFAULT_SLOTS));
-	emit_indent(e);
-	emit_add(e, "default_args={");
-	airflow_write_policy(e, &a->usual, NULL, "\"", "\": ", ", ");
-	emit_add(e, "\"weight_rule\": \"absolute\"},\n");
+	emit_open(e, "default_args={");
+	airflow_write_default_args(a);
+	emit_close(e, "},");
 	emit_line(e, "tags=[\"dbt\"],");
+}
+
+static void
+write_dag_head(struct airflow *a)
+{
+	struct emit *e = &a->e;
+
+	emit_open(e, "with DAG(");
+	airflow_write_dag_id(a);
+	emit_line(e, "description=\"dbt, one task per %s\",", airflow_task_is(a));
+	airflow_write_dag_args(a);
+	if (airflow_is_layers(a))
+		emit_line(e, "on_failure_callback=notify,");
 	emit_close(e, ") as dag:");
 	e->depth++;
-	buf_release(&id);
 }
 
 static void
@@ -91,17 +107,22 @@ airflow_write(const struct export_job *job, struct buf *out, struct err *err)
 {
 	struct airflow a = { .job = job, .o = job->tasks };
 
+	emit_init(&a.e, out, &emit_python);
+	if (job->tasks->style && strcmp(job->tasks->style, "cosmos") == 0)
+		return airflow_write_cosmos(&a, err);
 	a.steps = steps_new(job, &id_plain, err);
 	if (!a.steps)
 		return -1;
 	folders_find(&a.folders, a.steps);
 	a.usual = airflow_usual_policy(a.steps);
-	emit_init(&a.e, out, &emit_python);
 	airflow_write_head(&a);
 	write_dag_head(&a);
 	if (airflow_has_groups(&a))
 		airflow_write_groups(&a);
-	airflow_write_tasks(&a);
+	if (airflow_is_layers(&a))
+		airflow_write_layers(&a);
+	else
+		airflow_write_tasks(&a);
 	write_params(&a);
 	steps_free(a.steps);
 	return 0;
@@ -114,6 +135,7 @@ const struct exporter exporter_airflow = {
 	.fields = GRAPH_DOCS | GRAPH_CONFIG,
 	.runs = true,
 	.parts = true,
+	.styles = airflow_styles,
 	.ops = airflow_operators,
 	.group_by = GROUP_BY_FOLDER,
 	.write = airflow_write,

@@ -2,7 +2,7 @@
  *
  *   airflow.c          the DAG                     airflow_head.c   docstring, imports, functions
  *   airflow_groups.c   folders as task groups      airflow_tasks.c  a call for each task
- *   airflow_text.c     flags and policies
+ *   airflow_text.c     flags and policies          airflow_layers.c, airflow_cosmos.c   other styles
  *
  * What a task runs is text in three languages: a word of dbt's selection inside a shell command,
  * inside a Jinja template, inside a Python string; it is quoted in that order.
@@ -29,7 +29,7 @@ struct airflow {
 	struct map groups;            /* names of the nodes' task groups */
 };
 
-extern const char *const airflow_operators[];    /* NULL-ended; the first is the default */
+extern const char *const airflow_styles[], *const airflow_operators[];    /* NULL-ended; the first is the default */
 
 const char *airflow_task_is(const struct airflow *a);    /* "node", "folder" */
 bool airflow_has_groups(const struct airflow *a);          /* task groups */
@@ -45,10 +45,15 @@ void airflow_add_common_flags(struct buf *out, const struct task_options *o);
 /* A step's policy with its timeout filled; the one most steps have. */
 struct task_policy airflow_policy(const struct step *s);
 struct task_policy airflow_usual_policy(const struct steps *s);
-/* Arguments: of default_args ("\"", "\": ", ", "), or of a task (", ", "=", "") where they are not
- * those of `usual`; NULL: all of them. */
-void airflow_write_policy(struct emit *e, const struct task_policy *p, const struct task_policy *usual,
-    const char *open, const char *between, const char *close);
+/* The elements of default_args, a line each. */
+void airflow_write_default_args(struct airflow *a);
+/* Appends what of the policy is not as usual, each as OPEN name BETWEEN value. */
+void airflow_add_policy(struct emit *e, const struct airflow *a, const struct task_policy *p,
+    const char *open, const char *between);
+
+/* Arguments of a DAG, a line each: its id; schedule, limits, default_args, tags. */
+void airflow_write_dag_id(struct airflow *a);
+void airflow_write_dag_args(struct airflow *a);
 
 /* Docstring, imports, what a task calls, the function that makes one. */
 void airflow_write_head(struct airflow *a);
@@ -60,5 +65,15 @@ bool airflow_is_folder(const struct airflow *a, const char *folder, const char *
 
 /* A call for each task. */
 void airflow_write_tasks(struct airflow *a);
+/* One call, as an element of a list. */
+void airflow_write_link(struct airflow *a, const struct step *s);
+
+/* --style layers: the function that tells how a run ended; the tasks. */
+bool airflow_is_layers(const struct airflow *a);
+void airflow_write_notify(struct airflow *a);
+void airflow_write_layers(struct airflow *a);
+
+/* --style cosmos: the whole file. */
+int airflow_write_cosmos(struct airflow *a, struct err *err);
 
 #endif

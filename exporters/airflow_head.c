@@ -4,6 +4,7 @@
 
 #include "util/text.h"
 
+const char *const airflow_styles[] = { "nodes", "layers", "cosmos", NULL };
 const char *const airflow_operators[] = { "bash", "docker", "kubernetes", NULL };
 
 static bool
@@ -43,7 +44,7 @@ write_docstring(struct airflow *a)
 		emit_line(e, "");
 		emit_line(e, "Each task is a dbt command of its own: on-run-start and on-run-end hooks run in every one.");
 	}
-	if (a->o->tests != TESTS_NONE) {
+	if (a->o->tests == TESTS_AFTER_EACH || a->o->tests == TESTS_BUILD) {
 		emit_line(e, "");
 		emit_line(e, "A failed test holds back what reads its model; a test of severity warn never does.");
 	}
@@ -63,6 +64,11 @@ write_imports(struct airflow *a)
 	bool bash = airflow_is_op(a, "bash"), starts_on_asset = text_starts(a->o->schedule ? a->o->schedule : "", "asset:");
 	bool assets = starts_on_asset || (a->o->assets && has_models(a));
 
+	if (airflow_is_layers(a)) {
+		emit_line(e, "import json");
+		emit_line(e, "import os");
+		emit_line(e, "import urllib.request");
+	}
 	if (has_models(a))
 		emit_line(e, "from collections import namedtuple");
 	emit_line(e, "from datetime import datetime, timedelta");
@@ -78,18 +84,24 @@ write_imports(struct airflow *a)
 	if (!bash || a->o->timezone)
 		emit_line(e, "");
 	emit_open(e, "try:");
-	emit_line(e, "from airflow.sdk import %sDAG, Param%s", assets ? "Asset, " : "",
-	    airflow_has_groups(a) ? ", TaskGroup" : "");
+	emit_line(e, "from airflow.sdk import %sDAG, Param%s%s", assets ? "Asset, " : "",
+	    airflow_has_groups(a) ? ", TaskGroup" : "", airflow_is_layers(a) ? ", chain" : "");
 	if (bash)
 		emit_line(e, "from airflow.providers.standard.operators.bash import BashOperator");
+	if (airflow_is_layers(a))
+		emit_line(e, "from airflow.providers.standard.operators.python import PythonOperator");
 	emit_close(e, "except ImportError:  # Airflow 2");
 	e->depth++;
 	emit_line(e, "from airflow import DAG");
 	if (assets)
 		emit_line(e, "from airflow.datasets import Dataset as Asset");
+	if (airflow_is_layers(a))
+		emit_line(e, "from airflow.models.baseoperator import chain");
 	emit_line(e, "from airflow.models.param import Param");
 	if (bash)
 		emit_line(e, "from airflow.operators.bash import BashOperator");
+	if (airflow_is_layers(a))
+		emit_line(e, "from airflow.operators.python import PythonOperator");
 	if (airflow_has_groups(a))
 		emit_line(e, "from airflow.utils.task_group import TaskGroup");
 	e->depth--;
@@ -108,28 +120,54 @@ add_program(struct buf *out, const struct task_options *o)
 		airflow_add_words(out, o->runner == RUNNER_HEDDLE ? heddle : dbt, 1);
 }
 
+/* A path in the project where the task runs. */
+static void
+add_project_path(struct buf *out, const struct task_options *o, const char *path)
+{
+	struct buf b = BUF_INIT;
+
+	if (o->project_dir) {
+		buf_addf(&b, "%s%s%s", o->project_dir, text_ends(o->project_dir, "/") ? "" : "/", path);
+		airflow_add_words(out, &(const char *){ b.data }, 1);
+	} else {
+		buf_addf(out, "\"${DBT_PROJECT_DIR:-.}/%s\"", path);
+	}
+	buf_release(&b);
+}
+
+/* Tasks side by side do not share a target folder; what heddle resumes from outlives the task. */
+static void
+add_folders(struct airflow *a, struct buf *out)
+{
+	struct emit *e = &a->e;
+
+	if (airflow_is_layers(a) || a->o->granularity == GRANULARITY_ALL)
+		return;
+	if (a->o->runner == RUNNER_HEDDLE && a->o->granularity != GRANULARITY_NODE) {
+		emit_line(e, "# Each task has a target folder of its own, so that tasks side by side do not share one. It stays:");
+		emit_line(e, "# the next try of a task builds what the last one left. Workers on other machines need it shared.");
+		buf_adds(out, "T=");
+		add_project_path(out, a->o, "target");
+		buf_adds(out, "/{{ task.task_id }}; mkdir -p \"$T\"; cp -n ");
+		add_project_path(out, a->o, "target/partial_parse.msgpack");
+		buf_adds(out, " \"$T\" 2>/dev/null; DBT_TARGET_PATH=\"$T\" DBT_LOG_PATH=\"$T\" ");
+		return;
+	}
+	emit_line(e, "# Airflow gives each task an empty folder of its own. dbt's target folder and log go there, so");
+	emit_line(e, "# that tasks side by side do not share them; the saved parse of the project is taken along.");
+	buf_adds(out, "cp ");
+	add_project_path(out, a->o, "target/partial_parse.msgpack");
+	buf_adds(out, " . 2>/dev/null; DBT_TARGET_PATH=\"$PWD\" DBT_LOG_PATH=\"$PWD\" ");
+}
+
 static void
 write_command(struct airflow *a)
 {
 	struct emit *e = &a->e;
 	struct buf b = BUF_INIT;
 
-	if (airflow_is_op(a, "bash")) {
-		emit_line(e, "# Airflow gives each task an empty folder of its own. dbt's target folder and log go there, so");
-		emit_line(e, "# that tasks side by side do not share them; the saved parse of the project is taken along.");
-		buf_adds(&b, "cp ");
-		if (a->o->project_dir) {
-			struct buf path = BUF_INIT;
-
-			buf_addf(&path, "%s%starget/partial_parse.msgpack", a->o->project_dir,
-			    text_ends(a->o->project_dir, "/") ? "" : "/");
-			airflow_add_words(&b, &(const char *){ path.data }, 1);
-			buf_release(&path);
-		} else {
-			buf_adds(&b, "\"${DBT_PROJECT_DIR:-.}/target/partial_parse.msgpack\"");
-		}
-		buf_adds(&b, " . 2>/dev/null; DBT_TARGET_PATH=\"$PWD\" DBT_LOG_PATH=\"$PWD\" ");
-	}
+	if (airflow_is_op(a, "bash"))
+		add_folders(a, &b);
 	add_program(&b, a->o);
 	emit_line(e, "DBT = %q", buf_str(&b));
 	buf_truncate(&b, 0);
@@ -157,27 +195,31 @@ static void
 write_helper(struct airflow *a)
 {
 	struct emit *e = &a->e;
+	bool link = airflow_is_layers(a);
+	const char *made = link ? "return" : "task =";
 
-	emit_open(e, "def dbt(task_id, verb, select, after=(), flags=\"\", **kwargs):");
-	emit_line(e, "\"\"\"One dbt command as a task that waits for others.\"\"\"");
+	emit_open(e, "def dbt(task_id, verb, select, %sflags=\"\", **kwargs):", link ? "" : "after=(), ");
+	emit_line(e, "\"\"\"One dbt command as a task%s.\"\"\"", link ? "" : " that waits for others");
 	emit_line(e, "words = [select] if isinstance(select, str) else select");
 	emit_line(e, "select = \" --select \" + \" \".join(word + ONLY for word in words) if words else SELECT");
 	emit_line(e, "refresh = FULL_REFRESH if verb in (\"run\", \"seed\", \"build\") else \"\"");
 	emit_line(e, "command = f\"{DBT} {verb}{select}{flags and ' '}{flags}{FLAGS}{STRICT}{refresh} \"");
 	if (airflow_is_op(a, "bash"))
-		emit_line(e, "task = BashOperator(task_id=task_id, bash_command=command, **kwargs)");
+		emit_line(e, "%s BashOperator(task_id=task_id, bash_command=command, **kwargs)", made);
 	else if (airflow_is_op(a, "docker"))
-		emit_line(e, "task = DockerOperator(task_id=task_id, image=IMAGE, command=command, "
-		    "auto_remove=\"success\", **kwargs)");
+		emit_line(e, "%s DockerOperator(task_id=task_id, image=IMAGE, command=command, "
+		    "auto_remove=\"success\", **kwargs)", made);
 	else
-		emit_line(e, "task = KubernetesPodOperator(task_id=task_id, image=IMAGE, cmds=[\"sh\", \"-c\"], "
-		    "arguments=[command]%s, **kwargs)", a->o->secret ? ", env_from=SECRETS" : "");
-	emit_open(e, "for upstream in after:");
-	emit_line(e, "# `upstream >> task`, without the hash over the whole DAG that Airflow takes for each edge.");
-	emit_line(e, "task.upstream_task_ids.add(upstream.task_id)");
-	emit_line(e, "upstream.downstream_task_ids.add(task.task_id)");
-	e->depth--;
-	emit_line(e, "return task");
+		emit_line(e, "%s KubernetesPodOperator(task_id=task_id, image=IMAGE, cmds=[\"sh\", \"-c\"], "
+		    "arguments=[command]%s, **kwargs)", made, a->o->secret ? ", env_from=SECRETS" : "");
+	if (!link) {
+		emit_open(e, "for upstream in after:");
+		emit_line(e, "# `upstream >> task`, without the hash over the whole DAG that Airflow takes for each edge.");
+		emit_line(e, "task.upstream_task_ids.add(upstream.task_id)");
+		emit_line(e, "upstream.downstream_task_ids.add(task.task_id)");
+		e->depth--;
+		emit_line(e, "return task");
+	}
 	e->depth--;
 	emit_line(e, "");
 	emit_line(e, "");
@@ -229,6 +271,8 @@ airflow_write_head(struct airflow *a)
 	write_imports(a);
 	write_command(a);
 	write_helper(a);
+	if (airflow_is_layers(a))
+		airflow_write_notify(a);
 	if (has_models(a))
 		write_model_helper(a);
 }

@@ -111,10 +111,12 @@ add_after(struct emit *e, const struct airflow *a, const struct step *s, const s
 
 /* "--indirect-selection cautious --exclude ..." */
 static void
-add_flags(struct buf *out, const struct step *s)
+add_flags(struct buf *out, const struct airflow *a, const struct step *s)
 {
 	struct buf b = BUF_INIT;
 
+	if (a->o->runner == RUNNER_HEDDLE && s->role == STEP_PART)
+		buf_adds(&b, " --resume");    /* the next try builds what this one left */
 	airflow_add_flag(&b, "--indirect-selection", s->indirect);
 	if (s->nexclude) {
 		buf_adds(&b, " --exclude ");
@@ -131,11 +133,11 @@ add_policy(struct emit *e, const struct airflow *a, const struct step *s, const 
 {
 	struct task_policy p = airflow_policy(s);
 
-	if (s->path > 0)
+	if (s->path > 0 && !airflow_is_layers(a))    /* in a chain nothing comes first */
 		emit_add(e, "%spriority_weight%s%z", open, between, (size_t)ceil(s->path));
 	if (p.pool)
 		emit_add(e, "%spool%s%q", open, between, p.pool);
-	airflow_write_policy(e, &p, &a->usual, open, between, "");
+	airflow_add_policy(e, a, &p, open, between);
 }
 
 /* Asset, owner and documentation of the node a task builds. */
@@ -162,16 +164,16 @@ add_node_facts(struct emit *e, const struct airflow *a, const struct step *s)
 
 /* `open` and the arguments on one line, or filled into lines of their own. */
 static void
-write_call(struct emit *e, const char *open, const struct buf *args)
+write_call(struct emit *e, const char *open, const struct buf *args, const char *close)
 {
 	size_t room, column = 0;
 
-	if (e->depth * 4 + strlen(open) + args->len + 1 <= WIDTH) {
+	if (e->depth * 4 + strlen(open) + args->len + strlen(close) <= WIDTH) {
 		emit_indent(e);
 		emit_add(e, "%s", open);
 		for (size_t i = 0; i < args->len; i++)
 			buf_addc(e->out, args->data[i] == *BREAK ? ' ' : args->data[i]);
-		emit_add(e, ")\n");
+		emit_add(e, "%s\n", close);
 		return;
 	}
 	emit_open(e, "%s", open);
@@ -190,7 +192,7 @@ write_call(struct emit *e, const char *open, const struct buf *args)
 		if (!*end)
 			break;
 	}
-	emit_add(e, ")\n");
+	emit_add(e, "%s\n", close);
 	e->depth--;
 }
 
@@ -213,7 +215,7 @@ add_test(struct emit *e, const struct airflow *a, const struct step *build, cons
 		add_after(e, a, s, NULL);
 		first = false;
 	}
-	add_flags(&flags, s);
+	add_flags(&flags, a, s);
 	if (strcmp(buf_str(&flags), unit ? "" : AIRFLOW_TEST_FLAGS) != 0) {
 		emit_add(e, "%s\"flags\": %q", first ? "" : "," BREAK, buf_str(&flags));
 		first = false;
@@ -241,7 +243,7 @@ write_model(struct airflow *a, size_t i)
 	add_after(&e, a, s, s->unit);
 	if (*folder)
 		emit_add(&e, "," BREAK "folder=%q", folder);
-	add_flags(&flags, s);
+	add_flags(&flags, a, s);
 	if (flags.len)
 		emit_add(&e, "," BREAK "flags=%q", flags.data);
 	add_policy(&e, a, s, "," BREAK, "=");
@@ -252,39 +254,61 @@ write_model(struct airflow *a, size_t i)
 	add_node_facts(&e, a, s);
 	add_variable(&open, s->base);
 	buf_adds(&open, " = model(");
-	write_call(&a->e, open.data, &args);
+	write_call(&a->e, open.data, &args, ")");
 	buf_release(&args);
 	buf_release(&open);
 	buf_release(&flags);
 }
 
+/* What dbt() is told; a link of a chain waits for the one before it. */
 static void
-write_alone(struct airflow *a, size_t i)
+add_alone(struct emit *e, const struct airflow *a, const struct step *s, const char *id, bool link)
 {
-	const struct step *s = &a->steps->v[i];
-	const char *folder = a->folders.of[i];
-	struct buf args = BUF_INIT, open = BUF_INIT, flags = BUF_INIT, id = BUF_INIT;
+	const char *folder = a->folders.of[s - a->steps->v];
+	struct buf flags = BUF_INIT;
+
+	emit_add(e, "%q," BREAK "%q," BREAK, id, s->verb);
+	add_select(e, s);
+	if (!link) {
+		emit_add(e, "," BREAK);
+		add_after(e, a, s, NULL);
+	}
+	if (*folder)
+		emit_add(e, "," BREAK "task_group=folders[%q]", folder);
+	add_flags(&flags, a, s);
+	if (flags.len)
+		emit_add(e, "," BREAK "flags=%q", flags.data);
+	add_policy(e, a, s, "," BREAK, "=");
+	buf_release(&flags);
+}
+
+static void
+write_alone(struct airflow *a, const struct step *s)
+{
+	struct buf args = BUF_INIT, open = BUF_INIT, id = BUF_INIT;
 	struct emit e;
 
 	add_alone_id(&id, a, s);
 	emit_init(&e, &args, &emit_python);
-	emit_add(&e, "%q," BREAK "%q," BREAK, id.data, s->verb);
-	add_select(&e, s);
-	emit_add(&e, "," BREAK);
-	add_after(&e, a, s, NULL);
-	if (*folder)
-		emit_add(&e, "," BREAK "task_group=folders[%q]", folder);
-	add_flags(&flags, s);
-	if (flags.len)
-		emit_add(&e, "," BREAK "flags=%q", flags.data);
-	add_policy(&e, a, s, "," BREAK, "=");
+	add_alone(&e, a, s, id.data, false);
 	add_variable(&open, id.data);
 	buf_adds(&open, " = dbt(");
-	write_call(&a->e, open.data, &args);
+	write_call(&a->e, open.data, &args, ")");
 	buf_release(&args);
 	buf_release(&open);
-	buf_release(&flags);
 	buf_release(&id);
+}
+
+void
+airflow_write_link(struct airflow *a, const struct step *s)
+{
+	struct buf args = BUF_INIT;
+	struct emit e;
+
+	emit_init(&e, &args, &emit_python);
+	add_alone(&e, a, s, s->role == STEP_TEST_ALL ? "test" : s->id, true);
+	write_call(&a->e, "dbt(", &args, "),");
+	buf_release(&args);
 }
 
 void
@@ -299,7 +323,7 @@ airflow_write_tasks(struct airflow *a)
 		if (s->role == STEP_BUILD)
 			write_model(a, i);
 		else if (!s->build)
-			write_alone(a, i);
+			write_alone(a, s);
 	}
 	map_release(&a->groups);
 }

@@ -1,5 +1,7 @@
 #include "exporters/airflow.h"
 
+#include <string.h>
+
 #define DEFAULT_TIMEOUT_MS (60 * 60 * 1000)
 
 /* ---- texts ---- */
@@ -99,30 +101,69 @@ airflow_usual_policy(const struct steps *s)
 	return best;
 }
 
-void
-airflow_write_policy(struct emit *e, const struct task_policy *p, const struct task_policy *usual,
-    const char *open, const char *between, const char *close)
+static const char *
+growth(const struct task_policy *p)
 {
-	bool grows = p->factor > 1, same_growth = usual && (usual->factor > 1) == grows;
+	return p->factor > 1 ? "True" : "False";
+}
 
-	if (!usual || usual->max_attempts != p->max_attempts)
-		emit_add(e, "%sretries%s%z%s", open, between,
-		    (size_t)(p->max_attempts ? p->max_attempts - 1 : 0), close);
-	if (!usual || usual->delay_ms != p->delay_ms) {
-		emit_add(e, "%sretry_delay%s", open, between);
-		add_timedelta(e, p->delay_ms ? p->delay_ms : 1000);
-		emit_add(e, "%s", close);
+static int64_t
+delay_ms(const struct task_policy *p)
+{
+	return p->delay_ms ? p->delay_ms : 1000;
+}
+
+static size_t
+nretries(const struct task_policy *p)
+{
+	return p->max_attempts ? p->max_attempts - 1 : 0;
+}
+
+void
+airflow_write_default_args(struct airflow *a)
+{
+	struct emit *e = &a->e;
+	const struct task_policy *p = &a->usual;
+
+	emit_line(e, "\"retries\": %z,", nretries(p));
+	emit_indent(e);
+	emit_add(e, "\"retry_delay\": ");
+	add_timedelta(e, delay_ms(p));
+	emit_add(e, ",\n");
+	emit_line(e, "\"retry_exponential_backoff\": %s,", growth(p));
+	if (p->factor > 1 && p->max_delay_ms) {
+		emit_indent(e);
+		emit_add(e, "\"max_retry_delay\": ");
+		add_timedelta(e, p->max_delay_ms);
+		emit_add(e, ",\n");
 	}
-	if (!same_growth)
-		emit_add(e, "%sretry_exponential_backoff%s%s%s", open, between, grows ? "True" : "False", close);
-	if (grows && p->max_delay_ms && (!same_growth || usual->max_delay_ms != p->max_delay_ms)) {
+	emit_indent(e);
+	emit_add(e, "\"execution_timeout\": ");
+	add_timedelta(e, p->timeout_ms);
+	emit_add(e, ",\n");
+	emit_line(e, "\"weight_rule\": \"absolute\",");
+}
+
+void
+airflow_add_policy(struct emit *e, const struct airflow *a, const struct task_policy *p,
+    const char *open, const char *between)
+{
+	const struct task_policy *usual = &a->usual;
+
+	if (nretries(p) != nretries(usual))
+		emit_add(e, "%sretries%s%z", open, between, nretries(p));
+	if (delay_ms(p) != delay_ms(usual)) {
+		emit_add(e, "%sretry_delay%s", open, between);
+		add_timedelta(e, delay_ms(p));
+	}
+	if (strcmp(growth(p), growth(usual)) != 0)
+		emit_add(e, "%sretry_exponential_backoff%s%s", open, between, growth(p));
+	if (p->factor > 1 && p->max_delay_ms && p->max_delay_ms != usual->max_delay_ms) {
 		emit_add(e, "%smax_retry_delay%s", open, between);
 		add_timedelta(e, p->max_delay_ms);
-		emit_add(e, "%s", close);
 	}
-	if (!usual || usual->timeout_ms != p->timeout_ms) {
+	if (p->timeout_ms != usual->timeout_ms) {
 		emit_add(e, "%sexecution_timeout%s", open, between);
 		add_timedelta(e, p->timeout_ms);
-		emit_add(e, "%s", close);
 	}
 }

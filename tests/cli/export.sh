@@ -110,6 +110,13 @@ has out 'execution_timeout=timedelta(hours=2)'
 try 0 export airflow --manifest "$AFTER" --select stg_orders --tests none
 has out '"stg_orders", "run", "fqn:shop.staging.stg_orders", []'
 hasnt out 'raw_orders'
+try 2 export airflow --manifest "$AFTER" --style cosmos
+has err '--style cosmos needs --profile and --target'
+try 2 export airflow --manifest "$AFTER" --style cosmos --profile p --target t --runner heddle
+try 2 export airflow --manifest "$AFTER" --style layers --granularity node
+try 2 export airflow --manifest "$AFTER" --granularity all --resource-type model
+has err 'granularity all says the selection again'
+try 2 export dot --manifest "$AFTER" --granularity folder
 
 # ---- --check ----
 

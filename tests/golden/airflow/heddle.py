@@ -57,14 +57,21 @@ def model(name, verb, select, after=(), folder="", test=None, **kwargs):
 
 
 with DAG(
-    "shop",
+    dag_id="shop",
     description="dbt, one task per node",
     schedule=None,
     start_date=datetime(2024, 1, 1),
     catchup=False,
     max_active_runs=1,  # two runs would build the same tables
     max_active_tasks=8,
-    default_args={"retries": 2, "retry_delay": timedelta(seconds=5), "retry_exponential_backoff": True, "max_retry_delay": timedelta(minutes=5), "execution_timeout": timedelta(hours=1), "weight_rule": "absolute"},
+    default_args={
+        "retries": 2,
+        "retry_delay": timedelta(seconds=5),
+        "retry_exponential_backoff": True,
+        "max_retry_delay": timedelta(minutes=5),
+        "execution_timeout": timedelta(hours=1),
+        "weight_rule": "absolute",
+    },
     tags=["dbt"],
 ) as dag:
     folders = {"": None}

@@ -4,8 +4,6 @@ Made by: heddle export airflow --tests=after_all --target=prod --vars=%7B%22day%
 Out of date?  heddle export --check FILE
 
 Each task is a dbt command of its own: on-run-start and on-run-end hooks run in every one.
-
-A failed test holds back what reads its model; a test of severity warn never does.
 """
 from collections import namedtuple
 from datetime import datetime, timedelta
@@ -56,14 +54,21 @@ def model(name, verb, select, after=(), folder="", **kwargs):
 
 
 with DAG(
-    "shop",
+    dag_id="shop",
     description="dbt, one task per node",
     schedule=None,
     start_date=datetime(2024, 1, 1),
     catchup=False,
     max_active_runs=1,  # two runs would build the same tables
     max_active_tasks=3,
-    default_args={"retries": 4, "retry_delay": timedelta(seconds=5), "retry_exponential_backoff": True, "max_retry_delay": timedelta(minutes=5), "execution_timeout": timedelta(hours=2), "weight_rule": "absolute"},
+    default_args={
+        "retries": 4,
+        "retry_delay": timedelta(seconds=5),
+        "retry_exponential_backoff": True,
+        "max_retry_delay": timedelta(minutes=5),
+        "execution_timeout": timedelta(hours=2),
+        "weight_rule": "absolute",
+    },
     tags=["dbt"],
 ) as dag:
     folders = {"": None}

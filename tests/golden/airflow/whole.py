@@ -4,8 +4,6 @@ Made by: heddle export airflow --tests=after_all --granularity=all --exclude=new
 Out of date?  heddle export --check FILE
 
 Each task is a dbt command of its own: on-run-start and on-run-end hooks run in every one.
-
-A failed test holds back what reads its model; a test of severity warn never does.
 """
 from datetime import datetime, timedelta
 
@@ -17,9 +15,7 @@ except ImportError:  # Airflow 2
     from airflow.models.param import Param
     from airflow.operators.bash import BashOperator
 
-# Airflow gives each task an empty folder of its own. dbt's target folder and log go there, so
-# that tasks side by side do not share them; the saved parse of the project is taken along.
-DBT = 'cp "${DBT_PROJECT_DIR:-.}/target/partial_parse.msgpack" . 2>/dev/null; DBT_TARGET_PATH="$PWD" DBT_LOG_PATH="$PWD" dbt'
+DBT = "dbt"
 FLAGS = ""
 # A selection that finds nothing is an error, unless the run was narrowed on purpose.
 STRICT = "{% if not params.select %} --warn-error-options '{\"error\": [\"NoNodesForSelectionCriteria\"]}'{% endif %}"
@@ -43,14 +39,21 @@ def dbt(task_id, verb, select, after=(), flags="", **kwargs):
 
 
 with DAG(
-    "shop",
+    dag_id="shop",
     description="dbt, one task per run",
     schedule=None,
     start_date=datetime(2024, 1, 1),
     catchup=False,
     max_active_runs=1,  # two runs would build the same tables
     max_active_tasks=8,
-    default_args={"retries": 2, "retry_delay": timedelta(seconds=5), "retry_exponential_backoff": True, "max_retry_delay": timedelta(minutes=5), "execution_timeout": timedelta(hours=23), "weight_rule": "absolute"},
+    default_args={
+        "retries": 2,
+        "retry_delay": timedelta(seconds=5),
+        "retry_exponential_backoff": True,
+        "max_retry_delay": timedelta(minutes=5),
+        "execution_timeout": timedelta(hours=23),
+        "weight_rule": "absolute",
+    },
     tags=["dbt"],
 ) as dag:
     dbt_build = dbt(
