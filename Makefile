@@ -51,6 +51,7 @@ GRAPH = \
 	graph/manifest_node.c \
 	graph/plan.c \
 	graph/plan_critical.c \
+	graph/plan_sources.c \
 	graph/plan_time.c \
 	graph/ready.c \
 	graph/scan.c \
@@ -103,6 +104,8 @@ EXECUTOR = \
 	executor/schedule.c \
 	executor/schedule_stop.c \
 	executor/screen.c \
+	executor/sources.c \
+	executor/stale.c \
 	executor/task.c \
 	executor/template.c \
 	executor/transient.c \
@@ -189,6 +192,7 @@ CLI = \
 	cli/run_nodes.c \
 	cli/run_outcome.c \
 	cli/run_setup.c \
+	cli/run_sources.c \
 	cli/select_opts.c \
 	cli/selection.c \
 	cli/table.c \
@@ -211,6 +215,7 @@ TESTS = \
 	tests/executor/test_runner_shell.c \
 	tests/executor/test_runner_worker.c \
 	tests/executor/test_schedule.c \
+	tests/executor/test_stale.c \
 	tests/executor/test_task.c \
 	tests/executor/test_template.c \
 	tests/executor/test_weights.c \
@@ -259,6 +264,7 @@ SCRIPTS = \
 	tests/cli/bad_project.py \
 	tests/cli/parity.py \
 	tests/cli/shell.sh \
+	tests/cli/freshness.py \
 	tests/cli/retry.py \
 	tests/cli/resume.py \
 	tests/cli/signals.py \
@@ -318,7 +324,7 @@ $(B)/tests/exporters/test_parts: $(B)/tests/tiny.o
 $(B)/tests/executor/test_board: $(B)/tests/tiny.o
 $(B)/tests/executor/test_pool: $(addprefix $(B)/tests/,tiny.o executor/fake_runner.o)
 $(B)/tests/executor/test_retry: $(B)/tests/tiny.o
-$(B)/tests/executor/test_schedule: $(addprefix $(B)/tests/,tiny.o executor/fake_runner.o executor/sim_pool.o)
+$(B)/tests/executor/test_schedule $(B)/tests/executor/test_stale: $(addprefix $(B)/tests/,tiny.o executor/fake_runner.o executor/sim_pool.o)
 # A fuzz target may reach into any layer. It is linked twice: with the corpus, or with libFuzzer.
 $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(E) $(X) $(G) $(U) ; $(call link)
 $(B)/tests/fuzz/live_%: $(B)/tests/fuzz/fuzz_%.o $(E) $(X) $(G) $(U) ; $(call link,-fsanitize=fuzzer)

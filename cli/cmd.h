@@ -25,6 +25,7 @@ extern const struct command cmd_diff;
 extern const struct command cmd_doctor;
 extern const struct command cmd_explain_error;
 extern const struct command cmd_export;
+extern const struct command cmd_freshness;
 extern const struct command cmd_help;
 extern const struct command cmd_history;
 extern const struct command cmd_lint;

@@ -1,4 +1,4 @@
-/* cmd_run.c -- build, run, test, seed, snapshot: their options; cli/run.c does the work. */
+/* cmd_run.c -- build, run, test, seed, snapshot, freshness: their options; cli/run.c does the work. */
 #include <string.h>
 
 #include "cli/cmd.h"
@@ -25,6 +25,19 @@ read_order(const char *word, enum schedule_order *order, struct err *err)
 	return 0;
 }
 
+static int
+read_stale(const char *word, struct run_request *rq, struct err *err)
+{
+	int rule = word ? stale_rule_find(word) : STALE_NEVER;
+
+	if (rule < 0)
+		return err_set(err, "--skip-stale: expected any, all or none, found '%s'", word);
+	rq->skip_stale = (enum stale_rule)rule;
+	if (rule != STALE_NEVER)
+		rq->freshness = true;
+	return 0;
+}
+
 static enum plan_command
 plan_command_of(const char *name)
 {
@@ -35,12 +48,21 @@ plan_command_of(const char *name)
 	return (enum plan_command)c;
 }
 
-/* One function for all five: argv[0] tells which. */
+/* dbt's command line without its options. */
+static void
+add_dbt_command(struct run_request *rq)
+{
+	if (rq->command == PLAN_FRESHNESS)
+		words_add(&rq->dbt, "source");
+	words_add(&rq->dbt, plan_command_name(rq->command));
+}
+
+/* One function for all six: argv[0] tells which. */
 static int
 run_main(int argc, char **argv, struct err *err)
 {
 	struct run_request rq = RUN_REQUEST_INIT;
-	const char *order = "path";
+	const char *order = "path", *skip_stale = NULL;
 	bool help = false;
 	const struct opt own[] = {
 		{ 0, "retries", "N", OPT_UINT, &rq.retries,
@@ -71,16 +93,27 @@ run_main(int argc, char **argv, struct err *err)
 		{ 'h', "help", NULL, OPT_FLAG, &help, "this text" },
 		{ 0 }
 	};
-	const struct opt *const tables[] = { own, NULL };
-	const struct opt_group groups[] = { { "options, beside all of dbt's own", own }, { 0 } };
+	const struct opt of_sources[] = {
+		{ 0, "freshness", NULL, OPT_FLAG, &rq.freshness,
+		  "check the sources that the selection comes from, each before what reads it" },
+		{ 0, "skip-stale", "any|all", OPT_TEXT, &skip_stale,
+		  "and skip what comes from any stale source, or from stale sources alone (none)" },
+		{ 0 }
+	};
+	bool all_sources = strcmp(argv[0], plan_command_name(PLAN_FRESHNESS)) == 0;
+	const struct opt *const tables[] = { own, all_sources ? NULL : of_sources, NULL };
+	const struct opt_group groups[] = {
+		{ "options, beside all of dbt's own", own },
+		{ all_sources ? NULL : "freshness of sources", of_sources }, { 0 }
+	};
 	const struct opt_unknown unknown = { &rq, take_dbt_option, dbt_opt_names };
 	int code = EXIT_BAD_INPUT;
 
 	rq.command = plan_command_of(argv[0]);
-	words_add(&rq.dbt, argv[0]);
+	add_dbt_command(&rq);
 	/* Stray words go to dbt too: it knows what it thinks of them. */
 	if (opts_parse(argc, argv, tables, &rq.dbt, &unknown, err) == 0 &&
-	    read_order(order, &rq.order, err) == 0)
+	    read_order(order, &rq.order, err) == 0 && read_stale(skip_stale, &rq, err) == 0)
 		code = help ? command_help(command_find(argv[0]), groups) : run_project(&rq, err);
 	words_release(&rq.dbt);
 	return code;
@@ -95,6 +128,7 @@ const struct command cmd_build = {
 	.examples = "  heddle build\n"
 	    "  heddle build --select state:modified+ --state prod --defer\n"
 	    "  heddle build --threads 8 --retries 4 --retry-delay 10s --timeout 30m\n"
+	    "  heddle build --freshness --skip-stale any\n"
 	    "  heddle build --command 'docker run --rm shop dbt {verb} --select {select}'\n",
 	.run = run_main,
 };
@@ -130,5 +164,15 @@ const struct command cmd_snapshot = {
 	.summary = "snapshots only",
 	.usage = ANY_DBT_OPTION,
 	.examples = "  heddle snapshot --select snap_orders\n",
+	.run = run_main,
+};
+
+const struct command cmd_freshness = {
+	.name = "freshness",
+	.summary = "source freshness, in parallel; writes sources.json",
+	.usage = ANY_DBT_OPTION,
+	.examples = "  heddle freshness\n"
+	    "  heddle source freshness --select source:shop --retries 4\n"
+	    "  heddle freshness && heddle build --select source_status:fresher+ --state prod\n",
 	.run = run_main,
 };

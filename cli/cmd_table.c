@@ -12,6 +12,7 @@ static const struct command *const commands[] = {
 	&cmd_test,
 	&cmd_seed,
 	&cmd_snapshot,
+	&cmd_freshness,
 	&cmd_retry,
 	&cmd_ls, &cmd_list,
 	&cmd_plan,

@@ -46,6 +46,7 @@ static const struct dbt_opt {
 	{ 0,   "macro-debugging", FLAG },
 	{ 0,   "model", MULTI },
 	{ 'm', "models", MULTI },
+	{ 'o', "output", VALUE },
 	{ 0,   "partial-parse", FLAG },
 	{ 0,   "partial-parse-file-diff", FLAG },
 	{ 0,   "partial-parse-file-path", VALUE },

@@ -73,11 +73,37 @@ find_command(int argc, char **argv, struct err *err)
 	return i < argc ? i : 0;
 }
 
+static bool
+is_one_of(const char *s, const char *a, const char *b)
+{
+	return strcmp(s, a) == 0 || strcmp(s, b) == 0;
+}
+
+/* dbt's name of the command freshness is two words, with options before and between them. Position of
+ * the second, or 0. */
+static int
+find_freshness(int argc, char **argv, int at)
+{
+	int i = at + 1;
+
+	if (strcmp(argv[at], "source") != 0)
+		return 0;
+	while (i < argc && argv[i][0] == '-') {
+		int n = dbt_opt_take(argv, i, argc);
+
+		if (n == 0)
+			return 0;
+		i += words_before_command(argv, i, n);
+	}
+	return i < argc && is_one_of(argv[i], "freshness", "snapshot-freshness") ? i : 0;
+}
+
 /* Runs argv[at] with the options that stood before it moved behind it. */
 static int
 run_command(int argc, char **argv, int at, struct err *err)
 {
-	const struct command *c = command_find(argv[at]);
+	int second = find_freshness(argc, argv, at), n = 1;
+	const struct command *c = second ? &cmd_freshness : command_find(argv[at]);
 	char **args;
 	int code;
 
@@ -86,18 +112,13 @@ run_command(int argc, char **argv, int at, struct err *err)
 	if (!c)
 		return unknown_command(argv[at], err);
 	args = xcalloc((size_t)argc + 1, sizeof(*args));
-	args[0] = argv[at];
-	memcpy(args + 1, argv + 1, (size_t)(at - 1) * sizeof(*args));
-	memcpy(args + at, argv + at + 1, (size_t)(argc - at - 1) * sizeof(*args));
-	code = c->run(argc - 1, args, err);
+	args[0] = (char *)(uintptr_t)c->name;
+	for (int i = 1; i < argc; i++)
+		if (i != at && i != second)
+			args[n++] = argv[i];
+	code = c->run(n, args, err);
 	free(args);
 	return code;
-}
-
-static bool
-is_one_of(const char *s, const char *a, const char *b)
-{
-	return strcmp(s, a) == 0 || strcmp(s, b) == 0;
 }
 
 static bool

@@ -39,6 +39,8 @@ add_options(cJSON *into, const struct run_request *rq)
 	cJSON_AddNumberToObject(into, "grace_ms", (double)rq->grace_ms);
 	cJSON_AddStringToObject(into, "order", rq->order == ORDER_FIFO ? "fifo" : "path");
 	cJSON_AddBoolToObject(into, "rerun_unknown", rq->rerun_unknown);
+	cJSON_AddBoolToObject(into, "freshness", rq->freshness);
+	cJSON_AddStringToObject(into, "skip_stale", stale_rule_name(rq->skip_stale));
 	add_text(into, "runner", rq->runner);
 	add_text(into, "command", rq->template);
 	add_text(into, "manifest", rq->manifest);
@@ -129,6 +131,7 @@ record_restore(struct run_request *rq, struct arena *arena, const char *settings
 	cJSON *doc = cJSON_Parse(settings);
 	const cJSON *o = cJSON_GetObjectItemCaseSensitive(doc, "options");
 	const char *order = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, "order"));
+	const char *rule;
 	int rc = -1;
 
 	if (restore_command(rq, doc, err) < 0 || restore_args(rq, arena, doc, threads, err) < 0)
@@ -141,6 +144,10 @@ record_restore(struct run_request *rq, struct arena *arena, const char *settings
 		rq->timeout_ms = number_of(o, "timeout_ms", -1);
 	rq->grace_ms = number_of(o, "grace_ms", rq->grace_ms);
 	rq->order = order && strcmp(order, "fifo") == 0 ? ORDER_FIFO : ORDER_PATH;
+	rq->freshness = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "freshness"));
+	rule = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, "skip_stale"));
+	if (rule && stale_rule_find(rule) >= 0)
+		rq->skip_stale = (enum stale_rule)stale_rule_find(rule);
 	rq->rerun_unknown |= cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "rerun_unknown"));
 	rq->runner = text_of(arena, o, "runner");
 	rq->template = text_of(arena, o, "command");

@@ -22,6 +22,7 @@ run_empty(struct run *r, struct err *err)
 	}
 	log_warn("nothing to do: the selection is empty");
 	r->results = results_new(r->plan);
+	r->sources = sources_new(r->plan);
 	return run_write_results(r, err) < 0 ? EXIT_BAD_INPUT : EXIT_GOOD;
 }
 
@@ -98,6 +99,8 @@ run_project(const struct run_request *rq, struct err *err)
 	journal_run_release(&r.found);
 	free(r.known);
 	results_free(r.results);
+	sources_free(r.sources);
+	stale_free(r.stale);
 	history_close(r.history);
 	progress_free(r.progress);
 	plan_free(r.plan);

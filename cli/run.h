@@ -16,6 +16,7 @@
 #include "cli/opts.h"
 #include "executor/journal.h"
 #include "executor/schedule.h"
+#include "executor/stale.h"
 #include "graph/plan.h"
 #include "util/err.h"
 
@@ -28,6 +29,8 @@ struct run_request {
 	bool fail_if_empty;            /* an empty selection is an error */
 	bool rerun_unknown;            /* retry appending nodes whatever became of their commit */
 	bool no_board;                 /* a line a node on a terminal too */
+	bool freshness;                /* check the sources that the selection comes from, too */
+	enum stale_rule skip_stale;    /* what need not run when they are stale */
 	bool resume;                   /* continue the unfinished run of the same settings, if any */
 	const struct journal_run *earlier;   /* continue this one; or NULL */
 	unsigned retries;              /* RUN_NOT_GIVEN: heddle.yml's, or built in */

@@ -3,6 +3,7 @@
  *   run.c           run_project(): the steps, the exit code, the end of everything
  *   run_setup.c     the command line -> a plan and what an earlier run did of it
  *   run_nodes.c     the plan carried out: observers, scheduler, on-run-end
+ *   run_sources.c   sources: which are checked, what their age skips, sources.json
  *   run_outcome.c   what is said and kept: progress, hooks, run_results.json, summary
  *
  * Thread: main. Errors: 0, or -1 with err, unless an exit code is returned. */
@@ -24,6 +25,8 @@
 #include "executor/progress.h"
 #include "executor/results.h"
 #include "executor/schedule.h"
+#include "executor/sources.h"
+#include "executor/stale.h"
 #include "executor/transient.h"
 #include "graph/graph.h"
 #include "graph/plan.h"
@@ -59,6 +62,8 @@ struct run {
 	struct schedule_known *known;  /* by task: results of an earlier run; or NULL */
 	size_t nagain;                 /* of them, not ended well */
 	struct results *results;
+	struct sources *sources;
+	struct stale *stale;           /* NULL: no source is checked */
 	struct progress *progress;
 	struct history *history;       /* NULL: none is kept */
 	const char *resumes;           /* run id of the run that is continued, or NULL */
@@ -90,6 +95,15 @@ int run_begin(struct run *r, struct err *err);
 int run_nodes(struct run *r, struct err *err);
 /* Says what would run, in order. The exit code. */
 int run_dry(struct run *r, struct err *err);
+
+/* ---- run_sources.c ---- */
+
+bool run_checks_sources(const struct run *r);
+/* The plan of r->selected and of the sources it comes from, which are added to it. */
+struct plan *run_plan_with_sources(struct run *r, struct err *err);
+int run_write_sources(struct run *r, const struct results_head *head, struct err *err);
+/* A stale source is no failure where staleness is what skips. */
+bool run_source_failed(const struct run *r, const struct run_task *t);
 
 /* ---- run_outcome.c ---- */
 

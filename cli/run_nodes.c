@@ -53,6 +53,10 @@ run_schedule(struct run *r, const struct runner *runner, const struct observer *
 	int rc;
 
 	so.known = r->known;
+	if (r->stale) {
+		so.excuse = stale_why;
+		so.excuse_self = r->stale;
+	}
 	so.slots = slots = pool_slots(&r->policies.config);
 	so.nslots = r->policies.config.npools;
 	r->schedule = schedule_new(r->plan, &so);
@@ -79,7 +83,7 @@ finish_dbt(struct run *r, struct err *err)
 	const struct worker_end *end = NULL;
 	const struct run_task *tasks, **order;
 	struct worker_outcome *outcomes;
-	size_t n;
+	size_t n, told = 0;
 	int rc;
 
 	tasks = schedule_tasks(r->schedule, &n);
@@ -93,13 +97,15 @@ finish_dbt(struct run *r, struct err *err)
 		const struct run_task *t = order[i];
 		bool ran = t->state == TASK_DONE;
 
-		outcomes[i] = (struct worker_outcome){
+		if (!(plan_command_kinds(r->command) & KIND_BIT(t->task->node->kind)))
+			continue;        /* sources: dbt's own command does not know them */
+		outcomes[told++] = (struct worker_outcome){
 			.id = t->task->node->id,
 			.status = ran ? t->status : RESULT_SKIPPED,
 			.message = ran ? t->message : t->why,
 		};
 	}
-	rc = r->dbt_runs.finish(r->dbt_runs.self, outcomes, n, r->summary.signo != 0, &end, err);
+	rc = r->dbt_runs.finish(r->dbt_runs.self, outcomes, told, r->summary.signo != 0, &end, err);
 	if (rc == 0) {
 		rc = run_take_hooks(r, end->hooks, end->nhooks, false, err);
 		r->hooks_failed |= end->hooks_failed;
@@ -171,6 +177,8 @@ start_nodes(struct run *r, struct err *err)
 	if (run_open_journal(r, err) < 0 || run_begin(r, err) < 0)
 		return -1;
 	r->results = results_new(r->plan);
+	r->sources = sources_new(r->plan);
+	r->stale = stale_new(r->plan, r->rq->skip_stale);
 	run_start_progress(r);
 	run_history_begin(r->history, r->info, &r->args, r->plan, r->began_ms, r->resumes);
 	r->hooks_failed = r->ready->hooks_failed;   /* dbt 1.8 has no entry for it */
@@ -192,6 +200,8 @@ run_observed(struct run *r, struct err *err)
 		runner = r->dbt_runs.runner(r->dbt_runs.self);
 	observers[n++] = journal_observer(r->journal);   /* first: what is acted on is on record */
 	observers[n++] = results_observer(r->results);
+	observers[n++] = sources_observer(r->sources);
+	observers[n++] = stale_observer(r->stale);
 	observers[n++] = progress_observer(r->progress);
 	observers[n++] = history_observer(r->history);
 	return run_schedule(r, &runner, observers, n, err);

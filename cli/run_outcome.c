@@ -107,6 +107,20 @@ metadata_of_now(const char *metadata)
 	return own;
 }
 
+static int
+write_nodes(struct run *r, const struct results_head *head, struct err *err)
+{
+	char *path = fs_join(r->info->target_path, "run_results.json");
+	int rc;
+
+	results_skip_rest(r->results, "not started");
+	if (r->ready && r->ready->skip_nodes)
+		skip_ephemeral(r);
+	rc = results_write(r->results, head, path, err);
+	free(path);
+	return rc;
+}
+
 int
 run_write_results(struct run *r, struct err *err)
 {
@@ -116,19 +130,12 @@ run_write_results(struct run *r, struct err *err)
 		.args = r->info->args,
 		.elapsed_s = (double)(clock_mono_ms() - r->started_ms) / 1000,
 	};
-	char *path;
-	int rc;
+	int rc = 0;
 
-	if (!r->info->write_json) {
-		free(metadata);
-		return 0;
-	}
-	results_skip_rest(r->results, "not started");
-	if (r->ready && r->ready->skip_nodes)
-		skip_ephemeral(r);
-	path = fs_join(r->info->target_path, "run_results.json");
-	rc = results_write(r->results, &head, path, err);
-	free(path);
+	if (r->info->write_json && r->command != PLAN_FRESHNESS)
+		rc = write_nodes(r, &head, err);
+	if (r->info->write_json && run_checks_sources(r) && rc == 0)
+		rc = run_write_sources(r, &head, err);
 	free(metadata);
 	return rc;
 }
@@ -155,19 +162,25 @@ run_summarize(struct run *r, bool failed)
 }
 
 /* dbt's rule (task/runnable.py interpret_results): skipped exposures are no failure. */
+static bool
+task_failed(const struct run *r, const struct run_task *t)
+{
+	enum result_status s = t->state == TASK_DONE ? t->status : RESULT_SKIPPED;
+
+	if (t->task->node->kind == KIND_SOURCE)
+		return run_source_failed(r, t);
+	return !t->excused && !result_status_good(s) &&
+		!(s == RESULT_SKIPPED && t->task->node->kind == KIND_EXPOSURE);
+}
+
 bool
 run_has_failed(const struct run *r)
 {
 	size_t n;
 	const struct run_task *tasks = schedule_tasks(r->schedule, &n);
 
-	for (size_t i = 0; i < n; i++) {
-		const struct run_task *t = &tasks[i];
-		enum result_status s = t->state == TASK_DONE ? t->status : RESULT_SKIPPED;
-
-		if (!result_status_good(s) &&
-		    !(s == RESULT_SKIPPED && t->task->node->kind == KIND_EXPOSURE))
+	for (size_t i = 0; i < n; i++)
+		if (task_failed(r, &tasks[i]))
 			return true;
-	}
 	return r->hooks_failed;
 }

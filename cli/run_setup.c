@@ -121,7 +121,8 @@ run_make_plan(struct run *r, struct err *err)
 	const struct policy_patch flags = flags_patch(r->rq);
 	char *past;
 
-	r->plan = plan_new(r->graph, &r->selected, r->command, err);
+	r->plan = r->rq->freshness ? run_plan_with_sources(r, err) :
+	    plan_new(r->graph, &r->selected, r->command, err);
 	if (!r->plan || policies_apply(&r->policies, r->plan, &flags, NULL, err) < 0)
 		return -1;
 	for (size_t i = 0; i < r->plan->ntasks; i++)

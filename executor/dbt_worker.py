@@ -104,9 +104,10 @@ def age_of(result):
     limits = ["%s after %d %s%s" % (word, limit.count, limit.period, "s" * (limit.count != 1))
               for word, limit in (("warn", result.node.freshness.warn_after),
                                   ("error", result.node.freshness.error_after)) if limit]
-    return "last loaded %s ago, at %s; %s" % (
-        duration(result.age), result.max_loaded_at.strftime("%Y-%m-%d %H:%M:%S %Z").strip(),
-        ", ".join(limits))
+    at = result.max_loaded_at
+    loaded = "last loaded %s ago, at %s" % (
+        duration(result.age), at.strftime("%Y-%m-%d %H:%M:%S %Z").strip())
+    return "%s; %s" % ("never loaded" if at.year == 1 else loaded, ", ".join(limits))
 
 
 def adapter_version(name):

@@ -129,7 +129,7 @@ add_time(struct progress *g, int64_t at_ms)
 
 /* ---- text ---- */
 
-static const struct {
+static const struct look {
 	const char *word;
 	enum colour colour;
 } looks[] = {
@@ -142,15 +142,21 @@ static const struct {
 	[RESULT_PARTIAL] = { "PARTIAL", YELLOW },
 	[RESULT_NO_OP] = { "NO-OP", DIM },
 	[RESULT_RUNTIME_ERROR] = { "ERROR", RED },
-};
+}, stale_look = { "ERROR STALE", RED };
+
+static const struct look *
+look_of(const struct run_task *t)
+{
+	return t->class == CLASS_STALE ? &stale_look : &looks[t->status];
+}
 
 static void
-add_status(struct progress *g, enum result_status s)
+add_status(struct progress *g, const struct look *look)
 {
-	const char *word = looks[s].word;
+	size_t n = strlen(look->word), width = g->plan->command == PLAN_FRESHNESS ? 13 : 8;
 
-	paint(g, looks[s].colour, word);
-	buf_pad(&g->line, ' ', 8 - strlen(word));
+	paint(g, look->colour, look->word);
+	buf_pad(&g->line, ' ', n < width ? width - n : 1);
 }
 
 static void
@@ -209,7 +215,7 @@ say_ended(struct progress *g, const struct run_event *ev)
 		total++;
 	add_time(g, ev->at_ms);
 	buf_addf(&g->line, "%*zu/%zu  ", total, g->nended, g->plan->ntasks);
-	add_status(g, t->status);
+	add_status(g, look_of(t));
 	add_name(g, t->task->node);
 	if (ev->to == TASK_SKIPPED)
 		buf_adds(&g->line, " [skipped]");
@@ -442,7 +448,7 @@ hook(struct progress *g, const char *id, enum result_status status, const char *
 		return;
 	add_time(g, clock_wall_ms());
 	buf_adds(&g->line, "hook  ");
-	add_status(g, status);
+	add_status(g, &looks[status]);
 	text_add_safe(&g->line, id, false, NULL);
 	buf_addc(&g->line, '\n');
 	if (bad)
@@ -470,9 +476,12 @@ add_counts(struct progress *g, const struct progress_tail *t)
 		{ RESULT_SKIPPED, "skipped" },
 	};
 	const char *sep = "";
+	size_t nstale = 0;
 
+	for (size_t i = 0; i < g->plan->ntasks; i++)
+		nstale += t->tasks[i].class == CLASS_STALE;
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-		size_t n = t->summary->count[order[i].s];
+		size_t n = t->summary->count[order[i].s] - (order[i].s == RESULT_ERROR ? nstale : 0);
 		struct buf word = BUF_INIT;
 
 		if (!n)
@@ -483,7 +492,9 @@ add_counts(struct progress *g, const struct progress_tail *t)
 		buf_release(&word);
 		sep = ", ";
 	}
-	if (!*sep)
+	if (nstale)
+		buf_addf(&g->line, "%s%zu stale", sep, nstale);
+	else if (!*sep)
 		buf_adds(&g->line, "nothing ran");
 	if (t->summary->nretried)
 		buf_addf(&g->line, "; %zu needed a retry", t->summary->nretried);
@@ -555,7 +566,7 @@ add_causes(struct progress *g, const struct progress_tail *t)
 		if (r->state != TASK_DONE || result_status_good(r->status) || ncauses++ >= NCAUSES)
 			continue;
 		buf_adds(&g->line, "  ");
-		add_status(g, r->status);
+		add_status(g, look_of(r));
 		text_add_safe(&g->line, r->task->node->id, false, NULL);
 		for (size_t k = 0; held[i] && k < g->plan->ntasks && shown < NEXAMPLES; k++) {
 			if (t->tasks[k].state != TASK_SKIPPED || t->tasks[k].cause != i)

@@ -95,7 +95,7 @@ on_event(void *self, const struct run_event *ev, struct err *err)
 	const struct run_task *t = ev->task;
 
 	(void)err;
-	if (ev->kind != EVENT_TASK)
+	if (ev->kind != EVENT_TASK || t->task->node->kind == KIND_SOURCE)
 		return 0;
 	if (ev->to == TASK_SKIPPED)
 		take(r, t->task->index, make_entry(t->task->node, RESULT_SKIPPED, t->why, 0));
@@ -136,7 +136,7 @@ void
 results_skip_rest(struct results *r, const char *why)
 {
 	for (size_t i = 0; i < r->plan->ntasks; i++)
-		if (!r->tasks[i].json)
+		if (!r->tasks[i].json && r->plan->tasks[i].node->kind != KIND_SOURCE)
 			take(r, i, make_entry(r->plan->tasks[i].node, RESULT_SKIPPED, why, 0));
 }
 

@@ -5,6 +5,7 @@
  * An entry of a node that ran is dbt's own text (the worker sends what dbt would have written);
  * entries of nodes that never ran are made here, with status "skipped" and the reason, so that
  * `dbt retry`, `result:` selectors and catalogs accept the file.
+ * Sources are not in it: their checks are in sources.json (executor/sources.h).
  * Order: on-run-start hooks, nodes as they ended, on-run-end hooks.
  * Source: dbt/artifacts/schemas/run/v5/run.py (schema v6 since dbt 1.8).
  * Thread: main. Errors: 0, or -1 with err; the old file then stays as it was.

@@ -118,20 +118,55 @@ skip_what_follows(struct schedule *s, const struct run_task *root)
 	buf_release(&why);
 }
 
+/* A source that is not fresh holds nothing back by itself: that is for the excuse to say. */
+static bool
+holds_back(const struct schedule *s, const struct run_task *t)
+{
+	return !t->excused && t->task->node->kind != KIND_SOURCE &&
+		plan_blocks(s->plan->command, t->status);
+}
+
+/* All before it has ended: true when it need not run. */
+static bool
+excuse(struct schedule *s, struct run_task *t)
+{
+	const char *why = s->o.excuse ? s->o.excuse(s->o.excuse_self, t) : NULL;
+
+	if (!why)
+		return false;
+	t->excused = true;
+	schedule_skip(s, t, SIZE_MAX, why);
+	return true;
+}
+
 /* A task has its final status: what waited for it may go on, or never runs. */
 static void
 release_children(struct schedule *s, const struct run_task *t)
 {
-	if (plan_blocks(s->plan->command, t->status)) {
-		skip_what_follows(s, t);
-		return;
-	}
-	for (size_t i = 0; i < t->task->nchildren; i++) {
-		struct run_task *child = &s->tasks[t->task->children[i]];
+	size_t *excused = NULL, n = 0, cap = 0;
 
-		if (--child->waiting_for == 0 && child->state == TASK_WAITING)
-			schedule_make_ready(s, child, "all before it has ended");
+	for (;;) {
+		bool held = holds_back(s, t);
+
+		if (held)
+			skip_what_follows(s, t);
+		for (size_t i = 0; !held && i < t->task->nchildren; i++) {
+			struct run_task *child = &s->tasks[t->task->children[i]];
+
+			if (--child->waiting_for > 0 || child->state != TASK_WAITING)
+				continue;
+			if (!excuse(s, child)) {
+				schedule_make_ready(s, child, "all before it has ended");
+				continue;
+			}
+			excused = xgrow(excused, n, &cap, sizeof(*excused));
+			excused[n++] = child->task->index;
+		}
+		if (n == 0)
+			break;
+		t = &s->tasks[excused[--n]];
 	}
+	free(excused);
 }
 
 /* ---- the end of an attempt ---- */
@@ -165,7 +200,7 @@ prefix_message(struct result *r, const char *prefix)
 static void
 explain_cancelled(const struct attempt *a, struct result *r)
 {
-	if (!a->asked_ms || (r->status != RESULT_ERROR && r->status != RESULT_RUNTIME_ERROR &&
+	if (!a->asked_ms || r->class == CLASS_STALE || (r->status != RESULT_ERROR && r->status != RESULT_RUNTIME_ERROR &&
 	    r->status != RESULT_SKIPPED))
 		return;
 	r->status = RESULT_ERROR;
@@ -233,7 +268,8 @@ task_ended(struct schedule *s, struct run_task *t, const struct result *r, const
 {
 	task_move(s, t, TASK_DONE, r, "%s", why);
 	release_children(s, t);
-	if (s->o.fail_fast && s->stop == GOING && ends_fail_fast(t->status)) {
+	if (s->o.fail_fast && s->stop == GOING && t->task->node->kind != KIND_SOURCE &&
+	    ends_fail_fast(t->status)) {
 		struct buf b = BUF_INIT;
 
 		buf_addf(&b, "fail-fast: '%s' ended with %s", t->task->node->id,
@@ -291,6 +327,9 @@ schedule_attempt_ended(struct schedule *s, unsigned thread, struct result *r, co
 	struct run_task *t = &s->tasks[a->task];
 
 	explain_cancelled(a, r);
+	/* Of a source `error` is dbt's verdict that it is stale. */
+	if (t->task->node->kind == KIND_SOURCE && r->status == RESULT_ERROR && r->class != CLASS_STALE)
+		r->status = RESULT_RUNTIME_ERROR;
 	note_result(s, t, r);
 	free_thread(s, thread);
 	if (result_status_good(r->status) || r->status == RESULT_SKIPPED) {

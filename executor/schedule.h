@@ -80,6 +80,11 @@ struct schedule_options {
 	/* Tasks that need not run (resume). By task index, or NULL. They are told as
 	 * WAITING -> DONE without an attempt. */
 	const struct schedule_known *known;
+	/* Asked before a task starts, once all before it has ended: a reason not to run it, or NULL. Such
+	 * a skip holds nothing back and is no failure; what follows is asked about in its turn. The text
+	 * is copied. NULL: everything runs. */
+	const char *(*excuse)(void *self, const struct run_task *t);
+	void *excuse_self;
 };
 
 struct schedule_summary {

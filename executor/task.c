@@ -58,6 +58,10 @@ task_add_name(struct buf *b, const struct graph *g, const struct node *n)
 		text_add_safe(b, n->package, false, NULL);
 		buf_addc(b, '.');
 	}
+	if (n->kind == KIND_SOURCE && n->source_name) {
+		text_add_safe(b, n->source_name, false, NULL);
+		buf_addc(b, '.');
+	}
 	text_add_safe(b, n->name, false, NULL);
 	if (n->version) {
 		buf_adds(b, ".v");

@@ -33,8 +33,8 @@ bool task_step_legal(enum task_state from, enum task_state to);
  * others (task/runnable.py MARK_DEPENDENT_ERRORS_STATUSES): error, partial success. */
 bool plan_blocks(enum plan_command c, enum result_status s);
 
-/* Appends what people call the node, made safe: its name, its version, and its package where that is
- * not the project. */
+/* Appends what people call the node, made safe: its name, a source's with its source's before it, its
+ * version, and its package where that is not the project. */
 void task_add_name(struct buf *b, const struct graph *g, const struct node *n);
 
 struct run_task {
@@ -46,6 +46,7 @@ struct run_task {
 	unsigned thread;                /* of the running or last attempt */
 	size_t waiting_for;             /* parents not ended */
 	size_t cause;                   /* skipped: task index of the root cause, or SIZE_MAX */
+	bool excused;                   /* skipped for a reason that is no failure */
 	int64_t started_ms, ended_ms;   /* wall clock, last attempt; 0 = none */
 	int64_t due_ms;                 /* BACKOFF: monotonic time of the next try */
 	int64_t busy_ms;                /* all attempts together */

@@ -90,6 +90,10 @@ struct plan *plan_new_with_sources(const struct graph *g, const struct set *sele
     enum plan_command command, struct err *err);
 void plan_free(struct plan *p);
 
+/* Adds the sources with a freshness check that the selected nodes of the command come from, through
+ * unselected nodes too. */
+void plan_add_sources(const struct graph *g, enum plan_command command, struct set *selected);
+
 /* Recomputes path, critical_path and work from the tasks' seconds. */
 void plan_weigh(struct plan *p);
 

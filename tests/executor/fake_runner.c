@@ -48,6 +48,7 @@ static const struct {
 	{ "partial", { .status = RESULT_PARTIAL } },
 	{ "no-op", { .status = RESULT_NO_OP } },
 	{ "database", { .status = RESULT_ERROR, .class = CLASS_DATABASE } },
+	{ "stale", { .status = RESULT_ERROR, .class = CLASS_STALE } },
 	{ "compile", { .status = RESULT_ERROR, .class = CLASS_COMPILE } },
 	{ "transient", { .status = RESULT_ERROR, .class = CLASS_TRANSIENT } },
 	{ "connection", { .status = RESULT_ERROR, .class = CLASS_CONNECTION } },

@@ -6,6 +6,7 @@
  * Script: NAME: STEP STEP ...; one step an attempt, the last one stays. Nodes without a line are
  * ok at once. `*` stands for all of those. A step is a word, with `@MS` for how long it takes:
  *   ok fail error warn skip partial no-op     dbt's status; fail and error have their classes
+ *   stale         dbt's verdict on a source: error, of that class
  *   database compile transient connection timeout internal lost        error of that class
  *   bystander     lost with a worker, blameless
  *   hang          until cancelled; then an error `cancelled`
