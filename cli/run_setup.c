@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/dbt_opts.h"
 #include "cli/record.h"
@@ -62,6 +63,10 @@ run_start_dbt(struct run *r, struct err *err)
 		.manifest = r->rq->manifest,
 	};
 
+	if (run_checks_sources(r) && strcmp(r->rq->runner, "worker") != 0) {
+		err_set(err, "--runner %s: only the worker checks the freshness of sources", r->rq->runner);
+		return -1;
+	}
 	if (backend_start(&r->dbt_runs, runner_name(r), &rq, err) < 0)
 		return -1;
 	return r->dbt_runs.parsed(r->dbt_runs.self, &r->info, &r->args, err);

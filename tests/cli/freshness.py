@@ -316,6 +316,14 @@ def case_source_status():
         assert {"on_stale", "below_stale", "on_both"} <= set(ours) and "on_fresh" not in ours, ours
 
 
+def case_other_runners_are_refused():
+    with folder() as d:
+        write(d, "dbt_project.yml", "name: ages")
+        for words in (["freshness"], ["build", "--freshness"]):
+            done = Run([HEDDLE, *words, "--runner", "cli"], d).check(2)
+            assert "only the worker checks the freshness" in done.out, done.out
+
+
 def case_other_words_of_source_are_dbts():
     with folder() as d:
         write(d, "bin/dbt", "#!/bin/sh\necho dbt was given: $*\n")

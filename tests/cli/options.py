@@ -1,4 +1,4 @@
-"""Every option that `dbt build|run|test|seed|snapshot --help` prints is taken by heddle, after the
+"""Every option that `dbt build|run|test|seed|snapshot|source freshness --help` prints is taken by heddle, after the
 command and before it. No dbt is started: a wrong value of an option of heddle's own, seen only once
 all others were taken, ends each call."""
 import functools
@@ -7,7 +7,7 @@ import subprocess
 
 from harness import DBT, HEDDLE, cases, clean_env
 
-COMMANDS = ("build", "run", "test", "seed", "snapshot")
+COMMANDS = ("build", "run", "test", "seed", "snapshot", "source freshness")
 MULTI = {"TUPLE"}          # takes several words
 END = ["--retries", "nonsense"]
 ENDED = "--retries: expected"
@@ -16,7 +16,7 @@ ENDED = "--retries: expected"
 @functools.lru_cache(None)
 def options_of(command):
     """[(spellings, value's name or None)] from dbt's own help text."""
-    text = subprocess.run([DBT, command, "--help"], stdout=subprocess.PIPE, text=True, check=True,
+    text = subprocess.run([DBT, *command.split(), "--help"], stdout=subprocess.PIPE, text=True, check=True,
                           env=clean_env(COLUMNS=200)).stdout
     found = []
     for line in text.splitlines():
@@ -76,7 +76,7 @@ def check(command):
             if value in MULTI:
                 forms.append([name, "one", "two"])
             for form in forms:
-                for words in ([command, *form, *END], [*form, command, *END]):
+                for words in ([*command.split(), *form, *END], [*form, *command.split(), *END]):
                     if not taken(words):
                         bad.append("%s: %s" % (" ".join(words), call(words)[1].strip()))
     assert not bad, "\n".join(bad)
@@ -100,6 +100,10 @@ def case_seed():
 
 def case_snapshot():
     check("snapshot")
+
+
+def case_source_freshness():
+    check("source freshness")
 
 
 def case_version():
