@@ -121,6 +121,7 @@ EXPORTERS = \
 	exporters/airflow_layers.c \
 	exporters/airflow_tasks.c \
 	exporters/airflow_text.c \
+	exporters/argo.c \
 	exporters/argv.c \
 	exporters/columns.c \
 	exporters/dagster.c \
@@ -131,10 +132,14 @@ EXPORTERS = \
 	exporters/dot.c \
 	exporters/emit.c \
 	exporters/folders.c \
+	exporters/github.c \
 	exporters/graphml.c \
 	exporters/html.c \
 	exporters/ids.c \
 	exporters/json.c \
+	exporters/k8s.c \
+	exporters/kestra.c \
+	exporters/kubernetes.c \
 	exporters/layers.c \
 	exporters/layout.c \
 	exporters/mermaid.c \
@@ -154,7 +159,8 @@ EXPORTERS = \
 	exporters/steps_order.c \
 	exporters/steps_parts.c \
 	exporters/steps_select.c \
-	exporters/svg.c
+	exporters/svg.c \
+	exporters/yaml_head.c
 
 CLI = \
 	cli/backend.c \
@@ -219,6 +225,7 @@ TESTS = \
 	tests/executor/test_task.c \
 	tests/executor/test_template.c \
 	tests/executor/test_weights.c \
+	tests/exporters/test_argv.c \
 	tests/exporters/test_emit.c \
 	tests/exporters/test_ids.c \
 	tests/exporters/test_layout.c \

@@ -400,8 +400,8 @@ put(const struct exporter *x, const struct buf *out, struct err *err)
 	}
 	buf_adds(&path, o.output);
 	if (fs_is_dir(o.output))
-		buf_addf(&path, "%s%s%s", text_ends(o.output, "/") ? "" : "/", x->runs ? x->name : "lineage",
-		    x->suffix);
+		buf_addf(&path, "%s%s%s", text_ends(o.output, "/") ? "" : "/", x->file ? x->file :
+		    x->runs ? x->name : "lineage", x->suffix);
 	rc = fs_replace(buf_str(&path), out->data, out->len, 0644, err);
 	buf_release(&path);
 	return rc;

@@ -15,7 +15,7 @@
 
 static struct {
 	const char *tests, *granularity, *runner, *command, *target, *vars, *profile, *project_dir, *profiles_dir;
-	const char *image, *secret, *timezone, *schedule, *style, *op;
+	const char *image, *secret, *timezone, *schedule, *style, *op, *space, *branch;
 	unsigned slots, retries;
 	int64_t retry_delay_ms, timeout_ms;
 	bool unit_tests, assets;
@@ -39,7 +39,10 @@ const struct opt task_opts[] = {
 	{ 0, "schedule", "CRON", OPT_TEXT, &o.schedule, "when it runs; none = by hand" },
 	{ 0, "timezone", "NAME", OPT_TEXT, &o.timezone, "of the schedule: Europe/Berlin (UTC)" },
 	{ 0, "image", "IMAGE", OPT_TEXT, &o.image, "container image with dbt and the project" },
-	{ 0, "secret", "NAME", OPT_TEXT, &o.secret, "Kubernetes secret whose keys are environment variables" },
+	{ 0, "secret", "NAME", OPT_TEXT, &o.secret, "Kubernetes secret whose keys are environment variables; "
+	  "kestra, github: names of secrets, A,B" },
+	{ 0, "branch", "NAME", OPT_TEXT, &o.branch, "github: the branch that is deployed (main)" },
+	{ 0, "namespace", "NAME", OPT_TEXT, &o.space, "kestra: of the flow (dbt)" },
 	{ 0, "slots", "N", OPT_UINT, &o.slots, "tasks at once (8)" },
 	{ 0, "retries", "N", OPT_UINT, &o.retries, "further tries of a task (2, or as heddle.yml says)" },
 	{ 0, "retry-delay", "TIME", OPT_DURATION, &o.retry_delay_ms, "wait before the second try (1m)" },
@@ -153,12 +156,16 @@ task_opts_read(const struct exporter *x, struct task_options *out, struct err *e
 		NULL
 	};
 	int test_mode = find_word("tests", o.tests, tests, err);
-	int runner = find_word("runner", o.runner, runners, err);
+	int runner = o.runner ? find_word("runner", o.runner, runners, err) : (int)x->runner;
 	int granularity = find_word("granularity", o.granularity, x->parts ? granularities : NULL, err);
 
 	if (test_mode < 0 || granularity < 0 || runner < 0 || find_word("style", o.style, x->styles, err) < 0 ||
 	    find_word("operator", o.op, x->ops, err) < 0)
 		return -1;
+	if (x->image && !o.image) {
+		err_set(err, "%s needs --image: its tasks run in containers", x->name);
+		return err_hint(err, "an image with the project and dbt in it: --image registry.example/shop:1.0");
+	}
 	if (o.op && strcmp(o.op, "bash") != 0 && !o.image)
 		return err_set(err, "--operator %s needs --image", o.op);
 	*out = (struct task_options){
@@ -166,10 +173,14 @@ task_opts_read(const struct exporter *x, struct task_options *out, struct err *e
 		.granularity = (enum granularity)granularity, .unit_tests = o.unit_tests,
 		.target = o.target, .vars = o.vars, .profile = o.profile, .project_dir = o.project_dir,
 		.profiles_dir = o.profiles_dir, .image = o.image, .secret = o.secret, .timezone = o.timezone,
-		.schedule = o.schedule, .style = o.style, .op = o.op,
+		.schedule = o.schedule, .style = o.style, .op = o.op, .space = o.space, .branch = o.branch,
 		.select = selecting.select.v, .nselect = selecting.select.n,
 		.exclude = selecting.exclude.v, .nexclude = selecting.exclude.n,
-		.indirect = selecting.indirect, .slots = o.slots, .assets = o.assets,
+		.selector = selecting.selector, .indirect = selecting.indirect,
+		.types = selecting.types.v, .ntypes = selecting.types.n,
+		.exclude_types = selecting.exclude_types.v, .nexclude_types = selecting.exclude_types.n,
+		.retries = o.retries, .timeout_ms = o.timeout_ms,
+		.slots = o.slots, .assets = o.assets,
 	};
 	if (settle_style(out, err) < 0)
 		return -1;

@@ -62,11 +62,35 @@ argv_flags(struct argv *a, const struct task_options *o)
 	argv_add_flag(a, "--warn-error-options", o->warn_errors);
 }
 
-void
-argv_selection(struct argv *a, const struct task_options *o)
+static bool
+has_unit_tests(const struct graph *g)
 {
+	for (size_t i = 0; i < g->nnodes; i++)
+		if (g->nodes[i].kind == KIND_UNIT_TEST)
+			return true;
+	return false;
+}
+
+void
+argv_whole(struct argv *a, const struct export_job *job, const char *verb, bool tests)
+{
+	const struct task_options *o = job->tasks;
+	bool units = o->unit_tests || !has_unit_tests(job->graph);
+
+	argv_add(a, verb);
 	argv_add_list(a, "--select", o->select, o->nselect);
 	argv_add_list(a, "--exclude", o->exclude, o->nexclude);
+	argv_add_flag(a, "--selector", o->selector);
+	argv_add_flag(a, "--indirect-selection", o->indirect);
+	argv_add_list(a, "--resource-type", o->types, o->ntypes);
+	if (o->nexclude_types || !tests || !units)
+		argv_add(a, "--exclude-resource-type");
+	for (size_t i = 0; i < o->nexclude_types; i++)
+		argv_add(a, o->exclude_types[i]);
+	if (!tests)
+		argv_add(a, "test");
+	if (!units)
+		argv_add(a, "unit_test");
 }
 
 void

@@ -35,8 +35,9 @@ void argv_tests(struct argv *a, const struct step *s);
  * user's own words, in which the orchestrator's expressions are meant. */
 void argv_flags(struct argv *a, const struct task_options *o);
 
-/* The selection of the export itself, for the one task that does all of it. */
-void argv_selection(struct argv *a, const struct task_options *o);
+/* For one task that does everything: verb (build, test) and the selection of the export; tests:
+ * data tests too. */
+void argv_whole(struct argv *a, const struct export_job *job, const char *verb, bool tests);
 
 /* Appends the words as a line of a shell. No {{, {% or {# stands in it: it may be pasted into what
  * Pebble or GitHub's expressions are read in. */

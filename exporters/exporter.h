@@ -11,7 +11,8 @@
  *   2. A name in the list of externs at the end of this file, a row in registry.c, a row in the
  *      Makefile. Help, --list, --check, stamp and option checks walk that table.
  *   3. A target whose tasks run dbt (.runs) takes its tasks from steps_new() (steps.h): ids, order,
- *      selections, policies are settled there, for all targets alike; groups from folders.h, texts
+ *      selections, policies are settled there, for all targets alike; groups from folders.h, retries
+ *      and time limits from policy.h, commands as words or lines from argv.h, texts
  *      for people from node_docs.h. A target that draws walks job->nodes (picture.h, columns.h).
  *   4. Text goes through emit.h. A language that is not there yet gets a row of its own in emit.c.
  *   5. Samples and golden files: lines in tests/golden/cases.txt, written by `make golden`.
@@ -86,11 +87,17 @@ struct task_options {
 	const char *const *command;     /* words in place of `dbt`; NULL = that */
 	size_t ncommand;
 	const char *target, *vars, *profile, *project_dir, *profiles_dir;   /* of the tasks */
-	const char *image, *secret, *timezone, *schedule;   /* secret: of Kubernetes, as environment */
+	const char *image, *timezone, *schedule;
+	const char *secret;             /* of Kubernetes, as environment; elsewhere names of variables */
+	const char *space, *branch;     /* --namespace, --branch */
 	const char *style, *op;         /* a row of the target's own; NULL = its first */
 	const char *const *select, *const *exclude;   /* the selection as it was said, for one task */
 	size_t nselect, nexclude;       /* that runs or tests everything; 0 and 0 = all nodes */
-	const char *indirect;           /* of that selection; NULL = dbt's own */
+	const char *selector, *indirect;
+	const char *const *types, *const *exclude_types;   /* resource types */
+	size_t ntypes, nexclude_types;
+	int64_t timeout_ms;             /* as given for all tasks; 0 = not; their policies have it too */
+	unsigned retries;               /* the same */
 	unsigned slots;                 /* tasks at once */
 	bool assets;
 	bool hooks;                     /* the project has on-run-start or on-run-end hooks */
@@ -116,7 +123,10 @@ struct exporter {
 	const char *summary;            /* one help line, no full stop */
 	unsigned fields;                /* enum graph_fields the target reads */
 	unsigned kinds;                 /* KIND_BIT()s it writes when the user names none */
+	const char *file;               /* its name in a folder, without the suffix; NULL = name or lineage */
+	enum task_runner runner;        /* unless the user says otherwise */
 	bool runs;                      /* its tasks run dbt: task_options count, the plan is theirs */
+	bool image;                     /* its tasks run in containers: there is no doing without --image */
 	bool parts;                     /* takes --granularity: writes STEP_PART (steps.h) */
 	const char *const *styles, *const *ops;   /* what --style, --operator take; NULL-ended */
 	bool draws;                     /* a picture: sources that nothing in it reads are left out */
@@ -132,7 +142,8 @@ struct exporter {
 #define TEST_KINDS (KIND_BIT(KIND_TEST) | KIND_BIT(KIND_UNIT_TEST))
 
 /* one file each */
-extern const struct exporter exporter_airflow, exporter_dagster, exporter_html, exporter_svg, exporter_dot, exporter_mermaid, exporter_graphml,
+extern const struct exporter exporter_airflow, exporter_dagster, exporter_argo, exporter_kubernetes,
+	exporter_github, exporter_kestra, exporter_html, exporter_svg, exporter_dot, exporter_mermaid, exporter_graphml,
 	exporter_json;
 
 const struct exporter *exporter_find(const char *name);     /* NULL when unknown */

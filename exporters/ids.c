@@ -11,7 +11,7 @@
 
 #define NHASH 9   /* "_" and eight digits */
 
-const struct id_style id_plain = { '_', false };
+const struct id_style id_plain = { '_', false, false };
 
 static bool
 is_letter(char c)
@@ -48,7 +48,7 @@ add_letters(struct buf *out, const char *text, const struct id_style *style)
 	bool changed = false;
 	size_t from = out->len;
 
-	if (!is_letter(*text)) {
+	if (!is_letter(*text) || (*text == '_' && style->letter)) {
 		buf_adds(out, "n_");
 		changed = true;
 	}

@@ -23,10 +23,12 @@
 
 #define ID_MAX 100
 
-/* lower: the target's names differ by more than case (files of some systems). */
+/* lower: the target's names differ by more than case (files of some systems).
+ * letter: a name starts with a letter; no _ does either. */
 struct id_style {
 	char blank;          /* '_', or '-' where that is the only mark allowed */
 	bool lower;
+	bool letter;
 };
 
 extern const struct id_style id_plain;    /* '_', case kept */

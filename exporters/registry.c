@@ -6,6 +6,10 @@
 static const struct exporter *const exporters[] = {
 	&exporter_airflow,
 	&exporter_dagster,
+	&exporter_argo,
+	&exporter_kubernetes,
+	&exporter_github,
+	&exporter_kestra,
 	&exporter_html,
 	&exporter_svg,
 	&exporter_dot,

@@ -28,13 +28,20 @@ hasnt() {
 
 try 0 export --list
 cp out list
-for target in airflow html svg dot mermaid graphml json; do
+for target in airflow argo kubernetes github kestra html svg dot mermaid graphml json; do
 	has list "$target"
-	try 0 export $target --manifest "$AFTER" -o "file.$target"
+	image=
+	case $target in argo | kubernetes)
+		try 2 export $target --manifest "$AFTER"
+		has err "$target needs --image"
+		image=--image=shop:1
+		;;
+	esac
+	try 0 export $target --manifest "$AFTER" $image -o "file.$target"
 	[ ! -s out ] || say "$target: -o, and something on standard output"
-	try 0 export $target --manifest "$AFTER"
+	try 0 export $target --manifest "$AFTER" $image
 	cmp -s out "file.$target" || say "$target: standard output differs from the file"
-	has "file.$target" "heddle export $target plan="
+	has "file.$target" "heddle export $target ${image:+$image }plan="
 	hasnt "file.$target" "$ROOT"
 	hasnt "file.$target" "$PWD"
 	try 0 export --check "file.$target" --manifest "$AFTER"
@@ -117,6 +124,24 @@ try 2 export airflow --manifest "$AFTER" --style layers --granularity node
 try 2 export airflow --manifest "$AFTER" --granularity all --resource-type model
 has err 'granularity all says the selection again'
 try 2 export dot --manifest "$AFTER" --granularity folder
+
+try 0 export github --manifest "$AFTER" --select '+orders' --name 'a: ${{ x }}' -o dir
+has dir/dbt.yml 'dbt build --select +orders,state:modified+ --defer --state'
+hasnt dir/dbt.yml 'a: ${{'
+try 2 export github --manifest "$AFTER" --selector nightly --selectors-file "$ROOT/samples/shop/selectors.yml"
+has err '--selector cannot be narrowed'
+try 2 export github --manifest "$AFTER" --timezone Europe/Berlin
+try 2 export github --manifest "$AFTER" --schedule @daily
+try 2 export github --manifest "$AFTER" --secret 'A,B}}'
+try 2 export kestra --manifest "$AFTER" --secret "A')}}"
+has err 'no name of an environment variable'
+try 0 export argo --manifest "$AFTER" --image shop:1 --project-dir project
+has out 'synchronization: {semaphores: [{configMapKeyRef: {name: dbt-pools, key: heavy}}]}'
+has out '{name: stg-orders-run, template: run-2,'
+try 0 export kestra --manifest "$AFTER" --project-dir project
+has out 'commands: ["dbt run --select fqn:shop.staging.stg_orders"], retry: {type: exponential, interval: PT5S, delayFactor: 2, maxInterval: PT5M, maxAttempts: 1}, timeout: PT2H'
+try 0 export kubernetes --manifest "$AFTER" --image shop:1 --select stg_orders --resource-type model
+has out 'args: [build, "--select", stg_orders, "--resource-type", model, "--exclude-resource-type", unit_test, "--resume"]'
 
 # ---- --check ----
 

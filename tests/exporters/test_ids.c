@@ -71,7 +71,7 @@ test_long_names_are_cut(void **state)
 static void
 test_styles_of_stricter_targets(void **state)
 {
-	static const struct id_style argo = { '-', false }, mage = { '_', true };
+	static const struct id_style argo = { '-', false, true }, mage = { '_', true, false };
 
 	(void)state;
 	assert_string_equal(id_in(&argo, (struct node){ .kind = KIND_MODEL, .name = "stg_orders" }),
@@ -119,7 +119,7 @@ test_no_two_nodes_share_an_id(void **state)
 	set_init(&all, g.nnodes);
 	set_fill(&all);
 	assert_int_equal(ids_check(&g, &all, &id_plain, &err), 0);
-	assert_int_equal(ids_check(&g, &all, &(struct id_style){ '-', true }, &err), 0);
+	assert_int_equal(ids_check(&g, &all, &(struct id_style){ '-', true, true }, &err), 0);
 	set_release(&all);
 }
 
