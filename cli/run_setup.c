@@ -63,9 +63,9 @@ run_start_dbt(struct run *r, struct err *err)
 		.manifest = r->rq->manifest,
 	};
 
-	if (run_checks_sources(r) && strcmp(r->rq->runner, "worker") != 0) {
-		err_set(err, "--runner %s: only the worker checks the freshness of sources", r->rq->runner);
-		return -1;
+	if (run_checks_sources(r) && strcmp(runner_name(r), "worker") != 0) {
+		err_set(err, "runner %s: only the worker checks the freshness of sources", runner_name(r));
+		return err_hint(err, "say --runner worker");
 	}
 	if (backend_start(&r->dbt_runs, runner_name(r), &rq, err) < 0)
 		return -1;
