@@ -101,6 +101,7 @@ EXECUTOR = \
 	executor/runner_dry.c \
 	executor/runner_shell.c \
 	executor/runner_worker.c \
+	executor/runner_worker_run.c \
 	executor/schedule.c \
 	executor/schedule_stop.c \
 	executor/screen.c \

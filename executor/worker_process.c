@@ -231,9 +231,11 @@ reader_main(void *arg)
 	pthread_mutex_lock(&p->lock);
 	p->ended = true;
 	p->code = code;
+	if (p->stage < PROCESS_DONE)
+		p->stage = PROCESS_LOST;
 	pthread_cond_broadcast(&p->gone);
 	pthread_mutex_unlock(&p->lock);
-	reach(p, PROCESS_LOST, NULL);   /* unless it was done or had failed */
+	poke(p->wake[1]);
 	return NULL;
 }
 

@@ -423,10 +423,48 @@ test_a_killed_worker_is_replaced_and_knows_earlier_results(void **state)
 	assert_int_equal(worker_restarts(w), 1);
 	assert_int_not_equal(worker_pid(w), old_pid);
 	assert_true(was_logged("the dbt process is gone; starting another"));
+	kill(worker_pid(w), SIGKILL);   /* on-run-end is owed all the same */
+	while (worker_pid(w))
+		nap_ms(10);
 	finish(w, outcomes, 3);
 	log = hooks_log();
 	assert_string_equal(log, "start, started, good success, slow error, view_of_base success\n");
 	free(log);
+}
+
+static void
+test_a_python_that_is_gone_ends_in_words(void **state)
+{
+	const struct worker_end *end_of_it;
+	const char *kept = python;
+	struct buf script = BUF_INIT;
+	struct worker *w;
+	struct background b;
+
+	(void)state;
+	buf_addf(&script, "#!/bin/sh\nexec '%s' \"$@\"\n", python);
+	write_file("shop/python", buf_str(&script));
+	chmod("shop/python", 0755);
+	buf_release(&script);
+	python = "./python";
+	w = start_ready();
+	python = kept;
+	run_in_background(&b, w, 1, MODEL "slow");
+	nap_ms(300);
+	unlink("shop/python");
+	kill(worker_pid(w), SIGKILL);
+	pthread_join(b.thread, NULL);
+	result_release(&b.result);
+	for (unsigned attempt = 1; attempt <= WORKER_RESTARTS; attempt++)
+		if (!strstr(run(w, MODEL "good", attempt), "error worker lost: cannot start dbt again: "))
+			fail_msg("%s", run(w, MODEL "good", attempt));
+	assert_string_equal(run(w, MODEL "good", 4),
+	    "error internal: no dbt process any more: it was lost 4 times");
+	assert_int_equal(worker_finish(w, NULL, 0, false, &end_of_it, &err), -1);
+	assert_non_null(strstr(err.msg, "on-run-end did not run"));
+	assert_int_equal(worker_finish(w, NULL, 0, true, &end_of_it, &err), 0);
+	err_release(&err);
+	stop();
 }
 
 static void
@@ -636,6 +674,7 @@ main(int argc, char **argv)
 		cmocka_unit_test_teardown(test_a_second_try_starts_clean, end),
 		cmocka_unit_test_teardown(test_one_query_is_cancelled_alone, end),
 		cmocka_unit_test_teardown(test_a_killed_worker_is_replaced_and_knows_earlier_results, end),
+		cmocka_unit_test_teardown(test_a_python_that_is_gone_ends_in_words, end),
 		cmocka_unit_test_teardown(test_two_lost_together_are_blameless, end),
 		cmocka_unit_test_teardown(test_a_node_that_does_not_listen_costs_the_worker, end),
 		cmocka_unit_test_teardown(test_what_dbt_refuses_comes_back_whole, end),
