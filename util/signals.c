@@ -50,6 +50,7 @@ signals_open(struct err *err)
 	}
 	sigemptyset(&ignore.sa_mask);
 	sigaction(SIGPIPE, &ignore, NULL);
+	sigaction(SIGXFSZ, &ignore, NULL);
 	handle_all(on_signal);
 	return 0;
 }

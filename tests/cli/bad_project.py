@@ -1,11 +1,13 @@
 """Interpreters, projects and folders that cannot work: heddle says what is wrong in words that
 help, ends with 2 and leaves nothing half written; strange files in the project do no harm."""
 import os
+import resource
 import shutil
 import subprocess
 import tempfile
 
-from harness import (DBT, HEDDLE, PYTHON, SHOP, Run, cases, clean_env, copy_project, statuses, write)
+from harness import (DBT, HEDDLE, PYTHON, SHOP, Run, cases, clean_env, copy_project, read_results, start,
+                     statuses, write)
 
 
 class Project:
@@ -122,6 +124,30 @@ def model(dbt, session):
         left = [f for f in os.listdir(after) if "run_results" in f]
         assert left == ["run_results.json"], left
         assert list(k for k in statuses(project, "after") if "operation" not in k) == ["model.shop.days"]
+
+
+def case_record_at_its_limit():
+    """Nothing more can be written in mid-run (a limit, so no mount is needed): what is not on record does not
+    start, and `retry` goes on from what is."""
+    if not hasattr(resource, "prlimit"):
+        return "limits of another process cannot be set here"
+    with Project() as project:
+        Run([HEDDLE, "build", "--select", "days"], project).check(0)
+        before = read_results(project)
+        p = start([HEDDLE, "build", "--threads", "1"], project)
+        lines, limited = [], False
+        for line in p.stdout:
+            lines.append(line)
+            if " OK " in line and not limited:
+                limited = True
+                resource.prlimit(p.pid, resource.RLIMIT_FSIZE, (1, 1))
+        out = "".join(lines)
+        assert p.wait() == 2, (p.returncode, out)
+        assert "cannot write the journal: File too large" in out, out
+        assert read_results(project) == before
+        assert [f for f in os.listdir(project + "/target") if "run_results" in f] == ["run_results.json"]
+        done = Run([HEDDLE, "retry"], project).check(0)
+        assert set(statuses(project).values()) <= {"success", "pass", "warn", "no-op"}, done.out
 
 
 def case_strange_files_in_the_project():

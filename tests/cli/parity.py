@@ -53,7 +53,7 @@ def entry(r, places):
         "compiled": r["compiled"],
         "compiled_code": r["compiled_code"] and plain(r["compiled_code"], places),
         "adapter_response": {k: v for k, v in r["adapter_response"].items() if k != "query_id"},
-        "batch_results": r["batch_results"],
+        "batch_results": r.get("batch_results"),  # dbt 1.8 has none; "keys" tells
         "timing": sorted(t["name"] for t in r["timing"]),
         "keys": sorted(r),
     }
