@@ -268,6 +268,7 @@ SCRIPTS = \
 	tests/cli/conformance.sh \
 	tests/cli/export.sh \
 	tests/cli/bad_input.sh \
+	tests/cli/runner_cli.sh \
 	tests/cli/options.py \
 	tests/cli/bad_project.py \
 	tests/cli/parity.py \

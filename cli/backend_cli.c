@@ -6,13 +6,16 @@
  */
 #include "cli/backend.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/offline.h"
 #include "executor/proc.h"
 #include "executor/runner_cli.h"
 #include "util/buf.h"
+#include "util/signals.h"
 #include "util/xalloc.h"
 
 #define DEFAULT_THREADS 4
@@ -23,13 +26,37 @@ struct cli_backend {
 	struct worker_ready ready;
 	struct worker_end end;
 	struct cli_runner *runner;
+	bool interrupted;             /* a signal ended the parse */
 };
+
+/* Its output, until it ends or a signal waits for us. */
+static void
+watch(struct cli_backend *b, struct proc *p, struct buf *out)
+{
+	struct pollfd fds[] = {
+		{ .fd = p->out, .events = POLLIN },
+		{ .fd = signals_fd(), .events = POLLIN },
+	};
+	char piece[4096];
+	ssize_t n = 1;
+
+	while (n > 0 && !b->interrupted) {
+		if (poll(fds, 2, -1) < 0)
+			continue;
+		b->interrupted = fds[1].revents != 0;
+		if (fds[0].revents)
+			n = read(p->out, piece, sizeof(piece));
+		if (fds[0].revents && n > 0)
+			buf_add(out, piece, (size_t)n);
+	}
+}
 
 static int
 run_parse(struct cli_backend *b, struct err *err)
 {
 	struct words argv = { 0 };
 	struct proc_options po = { .keep_fd = -1 };
+	struct proc p = PROC_INIT;
 	struct buf out = BUF_INIT;
 	int code, rc;
 
@@ -41,11 +68,17 @@ run_parse(struct cli_backend *b, struct err *err)
 	words_add(&argv, b->known.project.target);
 	words_add(&argv, NULL);
 	po.argv = argv.v;
-	rc = proc_run(&po, &code, &out, err);
+	rc = proc_start(&p, &po, err);
+	if (rc == 0)
+		watch(b, &p, &out);
 	if (rc < 0)
 		err_hint(err, "is dbt on PATH? `heddle doctor` looks for it");
-	else if (code != 0)
+	else if (b->interrupted)
+		rc = err_set(err, "interrupted");
+	else if ((code = proc_wait(&p, &out)) != 0)
 		rc = err_set(err, "dbt parse: exit code %d\n%s", code, buf_str(&out));
+	proc_release(&p);        /* kills one that was interrupted */
+	pthread_mutex_destroy(&p.lock);
 	buf_release(&out);
 	words_release(&argv);
 	return rc;
@@ -121,8 +154,7 @@ finish(void *self, const struct worker_outcome *outcomes, size_t noutcomes, bool
 static bool
 interrupted(void *self)
 {
-	(void)self;
-	return false;
+	return ((struct cli_backend *)self)->interrupted;
 }
 
 static void
