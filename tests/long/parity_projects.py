@@ -12,7 +12,7 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "cli"))
 
-from harness import DBT, ROOT, Postgres, Run, cases, edit  # noqa: E402
+from harness import DBT, ROOT, Postgres, Run, cases, edit, write  # noqa: E402
 from parity import both  # noqa: E402
 
 SHARED = os.environ.get("HEDDLE_SHARED") or os.path.join(ROOT, "..", "shared")
@@ -86,27 +86,51 @@ def case_jaffle_faults():
 
 
 def generated(folder):
+    """100 models and 99 tests; a seed, a snapshot and a unit test too, so that each command has work."""
     project = os.path.join(folder, "synth")
     subprocess.run([sys.executable, GENERATOR, project, "100", "--type", "postgres"], check=True,
                    stdout=subprocess.DEVNULL)
     edit(project, "profiles.yml", "dbname: postgres", "dbname: \"{{ env_var('SHOP_PG_DATABASE') }}\"")
     edit(project, "profiles.yml", "port: 5499", "port: \"{{ env_var('SHOP_PG_PORT') | as_number }}\"")
+    write(project, "seeds/colours.csv", "id,name\n1,red\n2,green\n")
+    write(project, "snapshots/kept.yml", "snapshots: [{name: kept, relation: ref('colours'), config: {unique_key: id, "
+          "strategy: check, check_cols: all}}]\n")
+    write(project, "models/doubled.sql", "select id, id * 2 as twice from {{ ref('m0001') }}")
+    write(project, "models/on_doubled.sql", "select * from {{ ref('doubled') }}")
+    write(project, "models/units.yml", "unit_tests: [{name: doubles, model: doubled, given: [{input: ref('m0001'), "
+          "rows: [{id: 2}]}], expect: {rows: [{id: 2, twice: 4}]}}]\n")
     return project
+
+
+def every_fault(d):
+    """In parts of the project that do not touch each other, so one run sees them all."""
+    edit(d, "models/m0020.sql", "select", "select nothing,")
+    edit(d, "models/units.yml", "twice: 4", "twice: 5")
+    edit(d, "seeds/colours.csv", "1,red", "1,\"red")
+    write(d, "tests/fails.sql", "select id from {{ ref('m0004') }}")
+    write(d, "tests/warns.sql", "{{ config(severity='warn') }} select id from {{ ref('m0007') }}")
+    write(d, "models/lost.sql", "select * from {{ source('nowhere', 'gone') }}")
+    write(d, "models/on_lost.sql", "select * from {{ ref('lost') }}")
+    write(d, "models/sources.yml", "sources: [{name: nowhere, tables: [{name: gone, columns: [{name: id, data_tests: "
+          "[not_null]}]}]}]\n")
 
 
 def case_postgres_100_models():
     with Postgres() as server, tempfile.TemporaryDirectory() as folder:
-        project = generated(folder)
-        both([["build"], ["run"], ["test"], ["build"]], server=server, project=project, code=0)
+        both([["seed"], ["run"], ["test"], ["snapshot"], ["build"]], server=server, project=generated(folder), code=0)
 
 
-def case_postgres_100_models_broken():
+def case_postgres_100_models_faults():
+    with Postgres() as server, tempfile.TemporaryDirectory() as folder:
+        both([["build"], ["run"], ["test"], ["snapshot"]], every_fault, server=server, project=generated(folder),
+             code=1)
+
+
+def case_postgres_100_models_start_hook():
     def fault(d):
-        edit(d, "models/m0020.sql", "select", "select nothing,")
-        edit(d, "models/m0003.sql", "select i as id", "select i % 3 as id")
         edit(d, "dbt_project.yml", "profile: synth", 'profile: synth\non-run-start: ["select * from not_there"]')
     with Postgres() as server, tempfile.TemporaryDirectory() as folder:
-        both([["build"], ["run"], ["test"]], fault, server=server, project=generated(folder), code=1)
+        both([["build"]], fault, server=server, project=generated(folder), code=1)
 
 
 if __name__ == "__main__":
