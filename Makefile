@@ -168,6 +168,7 @@ CLI = \
 	cli/backend_cli.c \
 	cli/backend_shell.c \
 	cli/backend_worker.c \
+	cli/changes.c \
 	cli/cmd_config.c \
 	cli/cmd_diff.c \
 	cli/cmd_doctor.c \
@@ -183,6 +184,7 @@ CLI = \
 	cli/cmd_run.c \
 	cli/cmd_table.c \
 	cli/dbt_opts.c \
+	cli/dbt_words.c \
 	cli/diff_collect.c \
 	cli/diff_report.c \
 	cli/history_file.c \
@@ -192,12 +194,15 @@ CLI = \
 	cli/policies.c \
 	cli/project.c \
 	cli/record.c \
+	cli/record_dbt.c \
+	cli/record_restore.c \
 	cli/resume.c \
 	cli/run.c \
 	cli/run_args.c \
 	cli/run_history.c \
 	cli/run_nodes.c \
 	cli/run_outcome.c \
+	cli/run_resume.c \
 	cli/run_setup.c \
 	cli/run_sources.c \
 	cli/select_opts.c \

@@ -186,6 +186,8 @@ spell_table(struct buf *line, const struct opt *table)
 			if (*(int64_t *)t->value)
 				spell(line, t, number);
 			break;
+		case OPT_CLOCK:      /* a moment is no part of a file that stays */
+			break;
 		case OPT_WORDS:
 			for (size_t i = 0; i < w->n; i++)
 				spell(line, t, w->v[i]);

@@ -1,11 +1,13 @@
 /* cmd_retry.c -- continue a run: what succeeded stays, the rest runs again with the same settings. */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "cli/cmd.h"
 #include "cli/project.h"
 #include "cli/record.h"
 #include "cli/run.h"
 #include "util/arena.h"
+#include "util/fs.h"
 
 struct retry_opts {
 	bool help;
@@ -18,11 +20,12 @@ static int
 retry_found(struct run_request *rq, const struct retry_opts *o, struct journal_run *earlier,
     struct err *err)
 {
+	const struct record_given given = { o->threads, o->given.project_dir, o->given.target_path };
 	struct arena arena = ARENA_INIT;
 	int code = EXIT_BAD_INPUT;
 
 	rq->earlier = earlier;
-	if (record_restore(rq, &arena, earlier->settings, o->threads, err) == 0)
+	if (record_restore(rq, &arena, earlier->settings, &given, err) == 0)
 		code = run_project(rq, err);
 	else
 		err_prefix(err, "%s", earlier->path);
@@ -31,25 +34,54 @@ retry_found(struct run_request *rq, const struct retry_opts *o, struct journal_r
 	return code;
 }
 
+/* dbt's run is in the target folder alone. Our dbt will write another manifest there, by rename: a
+ * link keeps the one of that run for comparison. When the one that is there is newer than the results,
+ * only a link made earlier will do (a retry that was refused). Returns the link's name. */
+static char *
+link_manifest(const struct project *project, const char *results)
+{
+	char *folder = record_manifest_dir(results), *manifest = fs_join(project->target, "manifest.json");
+	char *kept = fs_join(folder, "manifest.json");
+	int64_t run_ms = fs_mtime_ms(results);
+	struct err ignored = ERR_INIT;
+
+	if (fs_mtime_ms(manifest) <= run_ms || fs_mtime_ms(kept) > run_ms)
+		unlink(kept);
+	if (fs_mtime_ms(manifest) <= run_ms && fs_mkdirs(folder, &ignored) == 0 &&
+	    link(manifest, kept) < 0) {
+		/* Then nothing is said of changes. */
+	}
+	err_release(&ignored);
+	free(folder);
+	free(manifest);
+	return kept;
+}
+
 static int
 retry(struct run_request *rq, const struct retry_opts *o, struct err *err)
 {
 	struct journal_run earlier = { 0 };
 	struct project project;
-	int code = EXIT_BAD_INPUT, found;
-	char *dir;
+	int code = EXIT_BAD_INPUT, found = 0;
+	char *dir, *kept = NULL;
 
 	project_find(&project, &o->given);
-	dir = record_dir(project.target);
-	found = record_find(&earlier, dir, o->run.n ? o->run.v[0] : NULL, err);
+	dir = record_dir(rq->state_dir, project.target);
+	if (o->run.n == 0 && (found = record_find_dbt(&earlier, dir, project.target, err)) > 0)
+		kept = link_manifest(&project, earlier.path);
+	if (found == 0)
+		found = record_find(&earlier, dir, o->run.n ? o->run.v[0] : NULL, err);
 	if (found == 0) {
 		err_set(err, "%s: no run to continue", dir);
-		err_hint(err, "heddle keeps a record of its own runs; `dbt retry` continues one of dbt's");
+		err_hint(err, "neither heddle nor dbt has left one here; `heddle build` starts one");
 	} else if (found > 0) {
 		code = retry_found(rq, o, &earlier, err);
 	}
+	if (kept && code != EXIT_BAD_INPUT)
+		unlink(kept);
 	journal_run_release(&earlier);
 	project_release(&project);
+	free(kept);
 	free(dir);
 	return code;
 }
@@ -65,8 +97,13 @@ retry_main(int argc, char **argv, struct err *err)
 		{ 0, "retry-delay", "TIME", OPT_DURATION, &rq.retry_delay_ms, "wait before the second try" },
 		{ 0, "timeout", "TIME", OPT_DURATION, &rq.timeout_ms, "cancel a node's attempt after this long" },
 		{ 0, "max-time", "TIME", OPT_DURATION, &rq.max_time_ms, "start nothing after this long" },
+		{ 0, "deadline", "HH:MM", OPT_CLOCK, &rq.deadline_ms,
+		  "start nothing past this local time; already past means tomorrow" },
 		{ 0, "rerun-unknown", NULL, OPT_FLAG, &rq.rerun_unknown,
 		  "run appending nodes even when their commit may have happened" },
+		{ 0, "rebuild-tested", NULL, OPT_FLAG, &rq.rebuild_tested,
+		  "what a failed test reads runs again first" },
+		{ 0, "state-dir", "DIR", OPT_TEXT, &rq.state_dir, "where the records of runs are (TARGET/heddle/runs)" },
 		{ 0, "dry-run", NULL, OPT_FLAG, &rq.dry_run, "say what would run, in order; run nothing" },
 		{ 0, "no-board", NULL, OPT_FLAG, &rq.no_board, "a line a node, on a terminal too" },
 		{ 0, "python", "FILE", OPT_TEXT, &rq.python, "interpreter that has dbt" },

@@ -4,87 +4,81 @@
 
 #include "util/text.h"
 
-enum arity {
-	FLAG,    /* no value; --no-NAME exists too */
-	VALUE,   /* one value */
-	MULTI,   /* all following words up to the next option (dbt/cli/options.py MultiOption) */
-};
-
 static const struct dbt_opt {
 	char letter;
 	const char *name;
-	enum arity arity;
+	enum dbt_arity arity;
 } dbt_opts[] = {
-	{ 0,   "cache-selected-only", FLAG },
-	{ 'd', "debug", FLAG },
-	{ 0,   "defer", FLAG },
-	{ 0,   "defer-state", VALUE },
-	{ 0,   "deprecated-defer", VALUE },
-	{ 0,   "deprecated-favor-state", VALUE },
-	{ 0,   "deprecated-no-print", FLAG },
-	{ 0,   "deprecated-print", FLAG },
-	{ 0,   "deprecated-state", VALUE },
-	{ 0,   "empty", FLAG },
-	{ 0,   "event-time-end", VALUE },
-	{ 0,   "event-time-start", VALUE },
-	{ 0,   "exclude", MULTI },
-	{ 0,   "exclude-resource-type", MULTI },
-	{ 0,   "exclude-resource-types", MULTI },
-	{ 0,   "export-saved-queries", FLAG },
-	{ 'x', "fail-fast", FLAG },
-	{ 0,   "favor-state", FLAG },
-	{ 'f', "full-refresh", FLAG },
-	{ 0,   "include-saved-query", FLAG },
-	{ 0,   "indirect-selection", VALUE },
-	{ 0,   "log-cache-events", FLAG },
-	{ 0,   "log-file-max-bytes", VALUE },
-	{ 0,   "log-format", VALUE },
-	{ 0,   "log-format-file", VALUE },
-	{ 0,   "log-level", VALUE },
-	{ 0,   "log-level-file", VALUE },
-	{ 0,   "log-path", VALUE },
-	{ 0,   "macro-debugging", FLAG },
-	{ 0,   "model", MULTI },
-	{ 'm', "models", MULTI },
-	{ 'o', "output", VALUE },
-	{ 0,   "partial-parse", FLAG },
-	{ 0,   "partial-parse-file-diff", FLAG },
-	{ 0,   "partial-parse-file-path", VALUE },
-	{ 0,   "populate-cache", FLAG },
-	{ 0,   "print", FLAG },
-	{ 0,   "printer-width", VALUE },
-	{ 0,   "profile", VALUE },
-	{ 0,   "profiles-dir", VALUE },
-	{ 0,   "project-dir", VALUE },
-	{ 'q', "quiet", FLAG },
-	{ 'r', "record-timing-info", VALUE },
-	{ 0,   "resource-type", MULTI },
-	{ 0,   "resource-types", MULTI },
-	{ 0,   "sample", VALUE },
-	{ 's', "select", MULTI },
-	{ 0,   "selector", VALUE },
-	{ 0,   "send-anonymous-usage-stats", FLAG },
-	{ 0,   "show", FLAG },
-	{ 0,   "show-all-deprecations", FLAG },
-	{ 0,   "show-resource-report", FLAG },
-	{ 0,   "single-threaded", FLAG },
-	{ 0,   "sqlparse", VALUE },
-	{ 0,   "state", VALUE },
-	{ 0,   "static-parser", FLAG },
-	{ 0,   "store-failures", FLAG },
-	{ 't', "target", VALUE },
-	{ 0,   "target-path", VALUE },
-	{ 0,   "threads", VALUE },
-	{ 0,   "upload-to-artifacts-ingest-api", FLAG },
-	{ 0,   "use-colors", FLAG },
-	{ 0,   "use-colors-file", FLAG },
-	{ 0,   "use-experimental-parser", FLAG },
-	{ 0,   "use-fast-test-edges", FLAG },
-	{ 0,   "vars", VALUE },
-	{ 0,   "version-check", FLAG },
-	{ 0,   "warn-error", FLAG },
-	{ 0,   "warn-error-options", VALUE },
-	{ 0,   "write-json", FLAG },
+	{ 0,   "cache-selected-only", DBT_FLAG },
+	{ 'd', "debug", DBT_FLAG },
+	{ 0,   "defer", DBT_FLAG },
+	{ 0,   "defer-state", DBT_VALUE },
+	{ 0,   "deprecated-defer", DBT_VALUE },
+	{ 0,   "deprecated-favor-state", DBT_VALUE },
+	{ 0,   "deprecated-no-print", DBT_FLAG },
+	{ 0,   "deprecated-print", DBT_FLAG },
+	{ 0,   "deprecated-state", DBT_VALUE },
+	{ 0,   "empty", DBT_FLAG },
+	{ 0,   "event-time-end", DBT_VALUE },
+	{ 0,   "event-time-start", DBT_VALUE },
+	{ 0,   "exclude", DBT_MULTI },
+	{ 0,   "exclude-resource-type", DBT_MULTI },
+	{ 0,   "exclude-resource-types", DBT_MULTI },
+	{ 0,   "export-saved-queries", DBT_FLAG },
+	{ 'x', "fail-fast", DBT_FLAG },
+	{ 0,   "favor-state", DBT_FLAG },
+	{ 'f', "full-refresh", DBT_FLAG },
+	{ 0,   "include-saved-query", DBT_FLAG },
+	{ 0,   "indirect-selection", DBT_VALUE },
+	{ 0,   "log-cache-events", DBT_FLAG },
+	{ 0,   "log-file-max-bytes", DBT_VALUE },
+	{ 0,   "log-format", DBT_VALUE },
+	{ 0,   "log-format-file", DBT_VALUE },
+	{ 0,   "log-level", DBT_VALUE },
+	{ 0,   "log-level-file", DBT_VALUE },
+	{ 0,   "log-path", DBT_VALUE },
+	{ 0,   "macro-debugging", DBT_FLAG },
+	{ 0,   "model", DBT_MULTI },
+	{ 'm', "models", DBT_MULTI },
+	{ 'o', "output", DBT_VALUE },
+	{ 0,   "partial-parse", DBT_FLAG },
+	{ 0,   "partial-parse-file-diff", DBT_FLAG },
+	{ 0,   "partial-parse-file-path", DBT_VALUE },
+	{ 0,   "populate-cache", DBT_FLAG },
+	{ 0,   "print", DBT_FLAG },
+	{ 0,   "printer-width", DBT_VALUE },
+	{ 0,   "profile", DBT_VALUE },
+	{ 0,   "profiles-dir", DBT_VALUE },
+	{ 0,   "project-dir", DBT_VALUE },
+	{ 'q', "quiet", DBT_FLAG },
+	{ 'r', "record-timing-info", DBT_VALUE },
+	{ 0,   "resource-type", DBT_MULTI },
+	{ 0,   "resource-types", DBT_MULTI },
+	{ 0,   "sample", DBT_VALUE },
+	{ 's', "select", DBT_MULTI },
+	{ 0,   "selector", DBT_VALUE },
+	{ 0,   "send-anonymous-usage-stats", DBT_FLAG },
+	{ 0,   "show", DBT_FLAG },
+	{ 0,   "show-all-deprecations", DBT_FLAG },
+	{ 0,   "show-resource-report", DBT_FLAG },
+	{ 0,   "single-threaded", DBT_FLAG },
+	{ 0,   "sqlparse", DBT_VALUE },
+	{ 0,   "state", DBT_VALUE },
+	{ 0,   "static-parser", DBT_FLAG },
+	{ 0,   "store-failures", DBT_FLAG },
+	{ 't', "target", DBT_VALUE },
+	{ 0,   "target-path", DBT_VALUE },
+	{ 0,   "threads", DBT_VALUE },
+	{ 0,   "upload-to-artifacts-ingest-api", DBT_FLAG },
+	{ 0,   "use-colors", DBT_FLAG },
+	{ 0,   "use-colors-file", DBT_FLAG },
+	{ 0,   "use-experimental-parser", DBT_FLAG },
+	{ 0,   "use-fast-test-edges", DBT_FLAG },
+	{ 0,   "vars", DBT_VALUE },
+	{ 0,   "version-check", DBT_FLAG },
+	{ 0,   "warn-error", DBT_FLAG },
+	{ 0,   "warn-error-options", DBT_VALUE },
+	{ 0,   "write-json", DBT_FLAG },
 };
 #define NDBT_OPTS (sizeof(dbt_opts) / sizeof(dbt_opts[0]))
 
@@ -111,16 +105,24 @@ find_letter(char letter)
 	return NULL;
 }
 
+enum dbt_arity
+dbt_opt_arity(const char *name)
+{
+	const struct dbt_opt *o = find_name(name, strlen(name));
+
+	return o ? o->arity : DBT_UNKNOWN;
+}
+
 static int
 count_words(const struct dbt_opt *o, bool has_value, char **argv, int at, int argc)
 {
 	int n = 1;
 
-	if (o->arity == FLAG)
+	if (o->arity == DBT_FLAG)
 		return 1;
 	if (!has_value)
 		n = at + 1 < argc ? 2 : 1;   /* a missing value is dbt's to report */
-	if (o->arity == MULTI)
+	if (o->arity == DBT_MULTI)
 		while (at + n < argc && argv[at + n][0] != '-')
 			n++;
 	return n;
@@ -140,7 +142,7 @@ dbt_opt_take(char **argv, int at, int argc)
 			o = find_letter(*c);
 			if (!o)
 				return 0;
-			if (o->arity != FLAG)
+			if (o->arity != DBT_FLAG)
 				return count_words(o, c[1] != '\0', argv, at, argc);
 		}
 		return 1;
@@ -150,7 +152,7 @@ dbt_opt_take(char **argv, int at, int argc)
 	o = find_name(arg, len);
 	if (!o && text_starts(arg, "no-")) {
 		o = find_name(arg + 3, len - 3);
-		if (o && o->arity != FLAG)
+		if (o && o->arity != DBT_FLAG)
 			return 0;
 	}
 	return o ? count_words(o, arg[len] == '=', argv, at, argc) : 0;

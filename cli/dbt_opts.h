@@ -7,6 +7,16 @@
 
 #include <stdbool.h>
 
+enum dbt_arity {
+	DBT_UNKNOWN, /* dbt has no such option */
+	DBT_FLAG,    /* no value; --no-NAME exists too */
+	DBT_VALUE,   /* one value */
+	DBT_MULTI,   /* all following words up to the next option (dbt/cli/options.py MultiOption) */
+};
+
+/* name: without "--". */
+enum dbt_arity dbt_opt_arity(const char *name);
+
 /* How many of argv[at..argc) the option at `at` takes, itself included; 0 = not an option of dbt. */
 int dbt_opt_take(char **argv, int at, int argc);
 

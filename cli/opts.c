@@ -103,6 +103,12 @@ assign(const struct opt *o, const char *value, struct err *err)
 			return bad_value(o, value, "a duration like 30s, 5m or 2h", err);
 		*(int64_t *)o->value = ms;
 		return 0;
+	case OPT_CLOCK:
+		ms = clock_next_local_ms(value, clock_wall_ms());
+		if (ms < 0)
+			return bad_value(o, value, "a time of day like 06:00", err);
+		*(int64_t *)o->value = ms;
+		return 0;
 	}
 	return err_set(err, "--%s: no such type", o->name);
 }

@@ -5,15 +5,29 @@
 
 #include <cjson/cJSON.h>
 
-#include "cli/dbt_opts.h"
+#include "cli/dbt_words.h"
 #include "util/fs.h"
 #include "util/text.h"
 #include "util/xalloc.h"
 
 char *
-record_dir(const char *target_path)
+record_dir(const char *state_dir, const char *target_path)
 {
-	return fs_join(target_path, "heddle/runs");
+	return state_dir ? xstrdup(state_dir) : fs_join(target_path, "heddle/runs");
+}
+
+char *
+record_manifest_dir(const char *path)
+{
+	size_t len = strlen(path);
+	struct buf b = BUF_INIT;
+
+	if (text_ends(path, JOURNAL_SUFFIX))
+		buf_add(&b, path, len - strlen(JOURNAL_SUFFIX));
+	else
+		buf_add(&b, path, (size_t)(fs_base(path) - path));
+	buf_adds(&b, text_ends(path, JOURNAL_SUFFIX) ? JOURNAL_STATE_SUFFIX : "heddle/before");
+	return buf_detach(&b);
 }
 
 /* ---- writing ---- */
@@ -56,6 +70,8 @@ record_settings(const struct run_request *rq, const struct worker_info *info)
 	for (size_t i = 0; i < rq->dbt.n; i++)
 		cJSON_AddItemToArray(args, cJSON_CreateString(rq->dbt.v[i]));
 	add_options(cJSON_AddObjectToObject(doc, "options"), rq);
+	cJSON_AddItemToObject(doc, "args", cJSON_Parse(info->args));
+	cJSON_AddNumberToObject(doc, "threads", info->nthreads);
 	cJSON_AddStringToObject(doc, "project", info->project_name ? info->project_name : "");
 	cJSON_AddStringToObject(doc, "profile", info->profile_name ? info->profile_name : "");
 	cJSON_AddStringToObject(doc, "target", info->target_name ? info->target_name : "");
@@ -65,97 +81,6 @@ record_settings(const struct run_request *rq, const struct worker_info *info)
 	cJSON_free(printed);
 	cJSON_Delete(doc);
 	return own;
-}
-
-/* ---- reading ---- */
-
-static int64_t
-number_of(const cJSON *obj, const char *key, int64_t missing)
-{
-	const cJSON *v = cJSON_GetObjectItemCaseSensitive(obj, key);
-
-	return cJSON_IsNumber(v) && v->valuedouble >= 0 && v->valuedouble < 9e15 ?
-	    (int64_t)v->valuedouble : missing;
-}
-
-static const char *
-text_of(struct arena *arena, const cJSON *obj, const char *key)
-{
-	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(obj, key));
-
-	return text ? arena_strdup(arena, text) : NULL;
-}
-
-static int
-restore_command(struct run_request *rq, const cJSON *doc, struct err *err)
-{
-	const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(doc, "command"));
-
-	for (int c = 0; name && c < NPLAN_COMMANDS; c++)
-		if (strcmp(plan_command_name((enum plan_command)c), name) == 0) {
-			rq->command = (enum plan_command)c;
-			return 0;
-		}
-	return err_set(err, "the record of the run names no command");
-}
-
-/* The arguments as typed, with --threads replaced when asked. */
-static int
-restore_args(struct run_request *rq, struct arena *arena, const cJSON *doc, const char *threads,
-    struct err *err)
-{
-	const cJSON *list = cJSON_GetObjectItemCaseSensitive(doc, "dbt_args"), *item;
-
-	if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) == 0)
-		return err_set(err, "the record of the run has no arguments");
-	cJSON_ArrayForEach(item, list) {
-		if (!cJSON_IsString(item))
-			return err_set(err, "the record of the run has an argument that is no text");
-		if (strstr(item->valuestring, SECRETS_MASK)) {
-			err_set(err, "the run's arguments held a secret, which is not kept");
-			return err_hint(err, "run it anew: heddle %s", plan_command_name(rq->command));
-		}
-		words_add(&rq->dbt, arena_strdup(arena, item->valuestring));
-	}
-	if (threads) {
-		words_add(&rq->dbt, "--threads");   /* the last one counts */
-		words_add(&rq->dbt, threads);
-	}
-	return 0;
-}
-
-int
-record_restore(struct run_request *rq, struct arena *arena, const char *settings,
-    const char *threads, struct err *err)
-{
-	cJSON *doc = cJSON_Parse(settings);
-	const cJSON *o = cJSON_GetObjectItemCaseSensitive(doc, "options");
-	const char *order = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, "order"));
-	const char *rule;
-	int rc = -1;
-
-	if (restore_command(rq, doc, err) < 0 || restore_args(rq, arena, doc, threads, err) < 0)
-		goto out;
-	if (rq->retries == RUN_NOT_GIVEN)
-		rq->retries = (unsigned)number_of(o, "retries", RUN_NOT_GIVEN);
-	if (rq->retry_delay_ms < 0)
-		rq->retry_delay_ms = number_of(o, "retry_delay_ms", -1);
-	if (rq->timeout_ms < 0)
-		rq->timeout_ms = number_of(o, "timeout_ms", -1);
-	rq->grace_ms = number_of(o, "grace_ms", rq->grace_ms);
-	rq->order = order && strcmp(order, "fifo") == 0 ? ORDER_FIFO : ORDER_PATH;
-	rq->freshness = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "freshness"));
-	rule = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, "skip_stale"));
-	if (rule && stale_rule_find(rule) >= 0)
-		rq->skip_stale = (enum stale_rule)stale_rule_find(rule);
-	rq->rerun_unknown |= cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "rerun_unknown"));
-	rq->runner = text_of(arena, o, "runner");
-	rq->template = text_of(arena, o, "command");
-	rq->manifest = text_of(arena, o, "manifest");
-	rc = 0;
-out:
-	cJSON_Delete(doc);
-	return rc;
 }
 
 /* ---- which run ---- */
@@ -190,6 +115,50 @@ record_find(struct journal_run *run, const char *dir, const char *name, struct e
 	return rc;
 }
 
+/* Text of two objects' member, as it stands. */
+static bool
+same_member(const cJSON *a, const cJSON *b, const char *key)
+{
+	const cJSON *x = cJSON_GetObjectItemCaseSensitive(a, key);
+	const cJSON *y = cJSON_GetObjectItemCaseSensitive(b, key);
+
+	return (!x && !y) || cJSON_Compare(x, y, true);
+}
+
+/* dbt's arguments as it resolved them, or as typed when no dbt was asked. */
+static bool
+same_args(const cJSON *a, const cJSON *b)
+{
+	const cJSON *x = cJSON_GetObjectItemCaseSensitive(a, "args");
+	const cJSON *y = cJSON_GetObjectItemCaseSensitive(b, "args");
+	char *one, *other;
+	bool same;
+
+	if (!cJSON_GetObjectItemCaseSensitive(x, "invocation_command"))
+		return same_member(a, b, "dbt_args");
+	one = cJSON_PrintUnformatted(x);
+	other = cJSON_PrintUnformatted(y);
+	same = one && other && dbt_words_same(one, other);
+	cJSON_free(one);
+	cJSON_free(other);
+	return same;
+}
+
+/* Retries, timeouts and the like may differ: they do not change what is to be done. */
+static bool
+same_settings(const char *one, const char *other)
+{
+	static const char *const keys[] = { "command", "project", "profile", "target", "adapter" };
+	cJSON *a = cJSON_Parse(one), *b = cJSON_Parse(other);
+	bool same = same_args(a, b);
+
+	for (size_t i = 0; same && i < sizeof(keys) / sizeof(keys[0]); i++)
+		same = same_member(a, b, keys[i]);
+	cJSON_Delete(a);
+	cJSON_Delete(b);
+	return same;
+}
+
 int
 record_find_unfinished(struct journal_run *run, const char *dir, const char *settings,
     struct err *err)
@@ -207,7 +176,7 @@ record_find_unfinished(struct journal_run *run, const char *dir, const char *set
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		if (journal_read(run, paths[i], err) < 0)
 			rc = -1;
-		else if (strcmp(run->settings, masked) == 0)
+		else if (same_settings(run->settings, masked))
 			rc = run->ended && run->exit_code == 0 ? 2 : 1;
 		if (rc != 1)
 			journal_run_release(run);

@@ -2,7 +2,8 @@
  * `--resume` means. executor/journal.h holds the lines.
  *
  * Settings are a JSON object: "command", "dbt_args" (as typed, verb first), "options" (heddle's own),
- * "project", "profile", "target", "adapter" (as dbt resolved them). Values of secrets are masked.
+ * "args" (dbt's own account of them, resolved: command line, environment, project flags), "threads",
+ * "project", "profile", "target", "adapter". Values of secrets are masked.
  * Thread: main. */
 #ifndef HEDDLE_CLI_RECORD_H
 #define HEDDLE_CLI_RECORD_H
@@ -15,21 +16,36 @@
 #include "util/arena.h"
 #include "util/err.h"
 
-/* TARGET/heddle/runs. New string. */
-char *record_dir(const char *target_path);
+#define JOURNAL_STATE_SUFFIX ".state"
+
+/* state_dir when given, else TARGET/heddle/runs. New string. */
+char *record_dir(const char *state_dir, const char *target_path);
+
+/* The folder that keeps the manifest of a run, beside its record: what a retry compares with. path:
+ * of the journal, or of the run_results.json of a run by dbt. New string. */
+char *record_manifest_dir(const char *path);
 
 /* New string. */
 char *record_settings(const struct run_request *rq, const struct worker_info *info);
 
+/* What the command line of a retry says in place of the record; each may be NULL. */
+struct record_given {
+	const char *threads, *project_dir, *target_path;
+};
+
 /* Fills command, dbt's arguments and options of rq as they were; strings live in `arena`. What rq
- * already has from the command line (retries, delays, timeout, python) stays; `threads`, when not
- * NULL, replaces the recorded number. 0, or -1 with err: secrets that were not kept. */
+ * already has from the command line (retries, delays, timeout, python) stays. 0, or -1 with err:
+ * secrets that were not kept. */
 int record_restore(struct run_request *rq, struct arena *arena, const char *settings,
-    const char *threads, struct err *err);
+    const struct record_given *given, struct err *err);
 
 /* The run to continue: `name` (a file, or its name without folder and suffix), or the newest when
  * NULL. 1 = found and read, 0 = there is none, -1 = err. */
 int record_find(struct journal_run *run, const char *dir, const char *name, struct err *err);
+
+/* A run that dbt itself wrote to target/run_results.json after the newest one recorded in dir, as if
+ * we had recorded it; its path is that file's. 1, 0 or -1 as above. */
+int record_find_dbt(struct journal_run *run, const char *dir, const char *target, struct err *err);
 
 /* The newest run of the same settings, when it has not ended well. 1, 0 or -1 as above. */
 int record_find_unfinished(struct journal_run *run, const char *dir, const char *settings,

@@ -40,23 +40,86 @@ judge(const struct task *t, const struct journal_node *n, const char *adapter)
 	return k;
 }
 
-struct schedule_known *
-resume_known(const struct plan *p, const struct journal_run *earlier, const char *adapter,
+static bool
+has_failed(const struct journal_node *n)
+{
+	return n && !n->running && n->status && (strcmp(n->status, "fail") == 0 ||
+	    strcmp(n->status, "error") == 0);
+}
+
+static void
+run_again(struct schedule_known *k, struct resume_counts *counts)
+{
+	if (k->known && k->status != RESULT_ERROR) {
+		memset(k, 0, sizeof(*k));
+		counts->rebuilt++;
+	}
+}
+
+/* The model a generic test hangs on; what another test reads. */
+static void
+rebuild_parents(const struct plan *p, const struct task *test, struct schedule_known *known,
     struct resume_counts *counts)
 {
-	struct schedule_known *known = xcalloc(p->ntasks, sizeof(*known));
+	const struct node *n = test->node, *attached = n->attached ? graph_find(p->graph, n->attached) : NULL;
+	const struct task *own = attached ? plan_find(p, attached) : NULL;
+
+	for (size_t i = 0; !own && i < n->nparents; i++) {
+		const struct task *parent = plan_find(p, &p->graph->nodes[n->parents[i]]);
+
+		if (parent)
+			run_again(&known[parent->index], counts);
+	}
+	if (own)
+		run_again(&known[own->index], counts);
+}
+
+static bool
+reads_rebuilt(const struct plan *p, const struct task *test, const struct schedule_known *known,
+    const struct journal_run *earlier)
+{
+	for (size_t i = 0; i < test->node->nparents; i++) {
+		const struct task *parent = plan_find(p, &p->graph->nodes[test->node->parents[i]]);
+		const struct journal_node *was = parent ? map_get(&earlier->by_id, parent->node->id) : NULL;
+
+		if (was && !known[parent->index].known)
+			return true;
+	}
+	return false;
+}
+
+static void
+rebuild(const struct plan *p, const struct journal_run *earlier, struct schedule_known *known,
+    struct resume_counts *counts)
+{
+	for (size_t i = 0; i < p->ntasks; i++)
+		if (p->tasks[i].node->kind == KIND_TEST &&
+		    has_failed(map_get(&earlier->by_id, p->tasks[i].node->id)))
+			rebuild_parents(p, &p->tasks[i], known, counts);
+	for (size_t i = 0; counts->rebuilt && i < p->ntasks; i++)
+		if (p->tasks[i].node->kind == KIND_TEST && reads_rebuilt(p, &p->tasks[i], known, earlier))
+			run_again(&known[i], counts);
+}
+
+struct schedule_known *
+resume_known(const struct plan *p, const struct journal_run *earlier, const char *adapter,
+    bool rebuild_tested, struct resume_counts *counts)
+{
+	struct schedule_known *known = xcalloc(p->ntasks + 1, sizeof(*known));
 	size_t met = 0;
 
 	memset(counts, 0, sizeof(*counts));
 	for (size_t i = 0; i < p->ntasks; i++) {
 		const struct journal_node *n = map_get(&earlier->by_id, p->tasks[i].node->id);
 
-		if (n) {
-			met++;
+		met += n != NULL;
+		counts->new_tasks += n == NULL;
+		if (n)
 			known[i] = judge(&p->tasks[i], n, adapter);
-		} else {
-			counts->new_tasks++;
-		}
+	}
+	if (rebuild_tested)
+		rebuild(p, earlier, known, counts);
+	for (size_t i = 0; i < p->ntasks; i++) {
 		if (!known[i].known)
 			counts->again++;
 		else if (known[i].status == RESULT_ERROR)

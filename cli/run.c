@@ -1,5 +1,5 @@
 /* run.c -- one invocation from its start to its exit code: read run_steps() first, then
- * run_setup.c (how it comes to a plan), run_nodes.c (how that is carried out) and run_outcome.c
+ * run_setup.c (how it comes to a plan), run_resume.c (what an earlier run did of it), run_nodes.c (how that is carried out) and run_outcome.c
  * (what is said and kept of it). */
 #include "cli/run_inside.h"
 
@@ -11,6 +11,7 @@
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/signals.h"
+#include "util/text.h"
 
 static int
 run_empty(struct run *r, struct err *err)
@@ -53,10 +54,13 @@ run_steps(struct run *r, struct err *err)
 {
 	if (signals_open(err) < 0 || run_read_config(r, err) < 0 || run_start_dbt(r, err) < 0)
 		return EXIT_BAD_INPUT;
-	if (take_lock(r, err) < 0 || run_load_graph(r, err) < 0 || run_make_plan(r, err) < 0)
+	if (take_lock(r, err) < 0 || run_find_earlier(r, err) < 0 || run_load_graph(r, err) < 0 ||
+	    run_make_plan(r, err) < 0)
 		return EXIT_BAD_INPUT;
 	if (r->plan->ntasks == 0)
 		return run_empty(r, err);
+	if (run_resume_earlier(r, err) < 0)
+		return EXIT_BAD_INPUT;
 	if (r->rq->dry_run)
 		return run_dry(r, err);
 	return run_nodes(r, err);
@@ -98,6 +102,8 @@ run_project(const struct run_request *rq, struct err *err)
 	journal_free(r.journal);
 	journal_run_release(&r.found);
 	free(r.known);
+	free(r.record_dir);
+	text_free_list(r.dead_runs);
 	results_free(r.results);
 	sources_free(r.sources);
 	stale_free(r.stale);

@@ -32,10 +32,13 @@ struct run_request {
 	bool freshness;                /* check the sources that the selection comes from, too */
 	enum stale_rule skip_stale;    /* what need not run when they are stale */
 	bool resume;                   /* continue the unfinished run of the same settings, if any */
+	bool rebuild_tested;           /* of a continued run: a failed test's model runs again first */
+	const char *state_dir;         /* folder of the journals, or NULL: in the target folder */
 	const struct journal_run *earlier;   /* continue this one; or NULL */
 	unsigned retries;              /* RUN_NOT_GIVEN: heddle.yml's, or built in */
 	int64_t retry_delay_ms, timeout_ms;   /* -1: not given */
 	int64_t max_time_ms;           /* 0: none */
+	int64_t deadline_ms;           /* wall clock: nothing starts past it; 0: none */
 	int64_t grace_ms;
 	enum schedule_order order;
 	const char *runner;            /* "worker", "cli", "shell" (cli/backend.h); NULL: heddle.yml's, or worker */

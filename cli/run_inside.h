@@ -1,7 +1,8 @@
 /* run_inside.h -- one invocation, shared by cli/run*.c and nobody else; cli/run.h is the interface.
  *
  *   run.c           run_project(): the steps, the exit code, the end of everything
- *   run_setup.c     the command line -> a plan and what an earlier run did of it
+ *   run_setup.c     the command line -> a plan
+ *   run_resume.c    the earlier run that this one continues; the record of this one
  *   run_nodes.c     the plan carried out: observers, scheduler, on-run-end
  *   run_sources.c   sources: which are checked, what their age skips, sources.json
  *   run_outcome.c   what is said and kept: progress, hooks, run_results.json, summary
@@ -58,7 +59,10 @@ struct run {
 	struct plan *plan;
 	struct schedule *schedule;
 	struct journal *journal;
-	struct journal_run found;      /* the run --resume continues; else empty */
+	char *record_dir;              /* journals of all runs */
+	struct journal_run found;      /* what --resume has found; else empty */
+	const struct journal_run *earlier;   /* the run that this one continues, or NULL */
+	char **dead_runs;              /* ids, for the backend */
 	struct schedule_known *known;  /* by task: results of an earlier run; or NULL */
 	size_t nagain;                 /* of them, not ended well */
 	struct results *results;
@@ -82,12 +86,19 @@ int run_start_dbt(struct run *r, struct err *err);
 int run_load_graph(struct run *r, struct err *err);
 /* With policies and weights; opens the history. */
 int run_make_plan(struct run *r, struct err *err);
-/* What an earlier run has done counts as done: r->known, r->nagain. */
+/* dbt gets its nodes; schemas, cache and on-run-start are done: r->ready. */
+int run_begin(struct run *r, struct err *err);
+
+/* ---- run_resume.c ---- */
+
+/* After run_start_dbt: r->earlier. Refuses another target, and a run that is under way. */
+int run_find_earlier(struct run *r, struct err *err);
+/* After the plan: what the earlier run has done counts as done: r->known, r->nagain. */
 int run_resume_earlier(struct run *r, struct err *err);
 /* On disk before anything starts. */
 int run_open_journal(struct run *r, struct err *err);
-/* dbt gets its nodes; schemas, cache and on-run-start are done: r->ready. */
-int run_begin(struct run *r, struct err *err);
+/* Before the backend begins. */
+void run_tell_past(struct run *r);
 
 /* ---- run_nodes.c ---- */
 

@@ -29,6 +29,17 @@ pool_slots(const struct config *c)
 	return v;
 }
 
+/* The earlier of --max-time, which counts from the start of the program, and --deadline. */
+static int64_t
+stop_at_ms(const struct run *r)
+{
+	int64_t late = r->rq->max_time_ms ? clock_wall_ms() + r->rq->max_time_ms -
+	    (clock_mono_ms() - r->started_ms) : 0;
+
+	return late && r->rq->deadline_ms ? (late < r->rq->deadline_ms ? late : r->rq->deadline_ms) :
+	    late + r->rq->deadline_ms;
+}
+
 static int
 run_schedule(struct run *r, const struct runner *runner, const struct observer *observers,
     size_t nobservers, struct err *err)
@@ -40,8 +51,7 @@ run_schedule(struct run *r, const struct runner *runner, const struct observer *
 		.fail_fast = r->info->fail_fast,
 		.order = r->rq->order,
 		.grace_ms = r->rq->grace_ms,
-		.stop_at_ms = r->rq->max_time_ms ? clock_wall_ms() + r->rq->max_time_ms -
-		    (clock_mono_ms() - r->started_ms) : 0,
+		.stop_at_ms = stop_at_ms(r),
 		.tick_ms = run_wants_board(r) ? BOARD_TICK_MS : TICK_MS,
 		.seed = (uint64_t)clock_wall_us(),
 		.signal_fd = signals_fd(),
@@ -235,8 +245,6 @@ end_nodes(struct run *r, int rc, struct err *err)
 int
 run_nodes(struct run *r, struct err *err)
 {
-	if (run_resume_earlier(r, err) < 0)
-		return EXIT_BAD_INPUT;
 	if (r->known && r->nagain == 0)
 		return run_nothing_left(r);
 	if (start_nodes(r, err) < 0)

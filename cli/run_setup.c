@@ -7,13 +7,12 @@
 #include <string.h>
 
 #include "cli/dbt_opts.h"
+#include "cli/changes.h"
 #include "cli/record.h"
-#include "cli/resume.h"
 #include "cli/run_history.h"
 #include "cli/selection.h"
 #include "util/buf.h"
 #include "util/fs.h"
-#include "util/text.h"
 #include "util/xalloc.h"
 
 /* What heddle.yml says must be known before dbt starts: its threads are dbt's --threads, unless the
@@ -76,7 +75,7 @@ run_start_dbt(struct run *r, struct err *err)
 int
 run_load_graph(struct run *r, struct err *err)
 {
-	unsigned kinds = plan_command_kinds(r->command);
+	unsigned kinds = plan_command_kinds(r->command), fields = r->policies.fields;
 	char *selectors = fs_join(r->info->project_root, "selectors.yml");
 	struct selection_request rq = {
 		.select = r->args.select,
@@ -94,7 +93,13 @@ run_load_graph(struct run *r, struct err *err)
 	int rc;
 
 	r->graph = graph_new();
-	rc = selection_resolve(&rq, r->info->manifest_path, r->policies.fields, r->graph, &r->selected, err);
+	if (r->earlier) {
+		char *before = record_manifest_dir(r->earlier->path);
+
+		fields |= changes_fields(before);
+		free(before);
+	}
+	rc = selection_resolve(&rq, r->info->manifest_path, fields, r->graph, &r->selected, err);
 	free(selectors);
 	return rc;
 }
@@ -139,80 +144,20 @@ run_make_plan(struct run *r, struct err *err)
 	return 0;
 }
 
-static void
-say_resumed(struct run *r, const struct journal_run *earlier, const struct resume_counts *c)
-{
-	struct buf b = BUF_INIT;
-
-	buf_addf(&b, "continuing run %s: %zu done before, %zu to run", fs_base(earlier->path), c->kept,
-	    c->again);
-	/* A run that was cut off has no word of what it had not started yet. */
-	if (c->new_tasks && earlier->ended)
-		buf_addf(&b, ", %zu of them new in the manifest", c->new_tasks);
-	if (c->gone)
-		buf_addf(&b, "; %zu of its nodes are no longer selected", c->gone);
-	progress_log(r->progress, NULL, "info", b.data);
-	buf_release(&b);
-}
-
-/* What an earlier run has done counts as done. */
-int
-run_resume_earlier(struct run *r, struct err *err)
-{
-	char *dir = record_dir(r->info->target_path), *settings = record_settings(r->rq, r->info);
-	const struct journal_run *earlier = r->rq->earlier;
-	struct resume_counts counts;
-	int rc = 0;
-
-	if (!earlier && r->rq->resume) {
-		rc = record_find_unfinished(&r->found, dir, settings, err);
-		earlier = rc > 0 ? &r->found : NULL;
-	}
-	if (rc >= 0 && earlier)
-		rc = record_check_target(earlier->settings, r->info, err);
-	if (rc >= 0 && earlier) {
-		r->resumes = earlier->run_id;
-		r->known = resume_known(r->plan, earlier, r->info->adapter, &counts);
-		r->nagain = counts.again + counts.unknown;
-		say_resumed(r, earlier, &counts);
-	}
-	free(dir);
-	free(settings);
-	return rc < 0 ? -1 : 0;
-}
-
-/* On disk before anything starts. */
-int
-run_open_journal(struct run *r, struct err *err)
-{
-	char *dir = record_dir(r->info->target_path), *settings = record_settings(r->rq, r->info);
-
-	r->journal = journal_new(dir, r->info->invocation_id, settings, err);
-	free(dir);
-	free(settings);
-	return r->journal ? 0 : -1;
-}
-
 /* The nodes dbt must know of: all of the selection that the command runs, ephemeral ones too. */
 int
 run_begin(struct run *r, struct err *err)
 {
 	unsigned kinds = plan_command_kinds(r->command);
 	const char **ids = xcalloc(r->graph->nnodes, sizeof(*ids));
-	char *dir = record_dir(r->info->target_path), **dead = journal_killed_runs(dir, r->resumes);
-	struct worker_past past = { 0 };
 	size_t n = 0;
 	int rc;
 
-	past.dead_runs = (const char *const *)dead;
-	if (r->dbt_runs.past)
-		r->dbt_runs.past(r->dbt_runs.self, &past);
+	run_tell_past(r);
 	for (size_t i = set_next(&r->selected, 0); i < r->graph->nnodes; i = set_next(&r->selected, i + 1))
 		if (kinds & KIND_BIT(r->graph->nodes[i].kind))
 			ids[n++] = r->graph->nodes[i].id;
 	rc = r->dbt_runs.begin(r->dbt_runs.self, ids, n, r->lock_fd, &r->ready, err);
 	free(ids);
-	free(dir);
-	text_free_list(dead);
 	return rc;
 }

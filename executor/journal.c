@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -192,11 +193,16 @@ create(struct journal *j, const char *dir, int64_t now_ms, struct err *err)
 	if (fs_mkdirs(dir, err) < 0)
 		return -1;
 	j->fd = open(j->path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
-	return j->fd < 0 ? err_sys(err, "%s: cannot make the journal", j->path) : 0;
+	if (j->fd < 0)
+		return err_sys(err, "%s: cannot make the journal", j->path);
+	if (flock(j->fd, LOCK_EX | LOCK_NB) < 0) {
+		/* A file system without locks: then a run on another machine is not noticed. */
+	}
+	return 0;
 }
 
 struct journal *
-journal_new(const char *dir, const char *run_id, const char *settings, struct err *err)
+journal_new(const char *dir, const struct journal_head *head, struct err *err)
 {
 	struct journal *j = xcalloc(1, sizeof(*j));
 	int64_t now_ms = clock_wall_ms();
@@ -211,9 +217,10 @@ journal_new(const char *dir, const char *run_id, const char *settings, struct er
 	if (create(j, dir, now_ms, err) < 0)
 		goto fail;
 	buf_addf(&j->line, "{\"journal\": 1, \"started_ms\": %" PRId64 ", \"run\": ", now_ms);
-	text_add_json(&j->line, run_id);
+	text_add_json(&j->line, head->run_id);
+	add_text(j, "since", head->since);
 	add_mark(j);
-	add_json(j, "settings", settings);
+	add_json(j, "settings", head->settings);
 	if (put_line(j, err) < 0)
 		goto fail;
 	if (pthread_create(&j->syncer, NULL, sync_loop, j) != 0) {

@@ -10,8 +10,10 @@
  * nodes, never damage the record.
  *
  * Lines are JSON objects:
- *   {"journal": 1, "started_ms": N, "run": ID, "process": MARK|null, "settings": {...}}  first;
- *       MARK: of the process that writes it (util/process.h)
+ *   {"journal": 1, "started_ms": N, "run": ID, "since": TIME, "process": MARK,
+ *    "settings": {...}}                                          first
+ *       TIME: when the first of the runs began that this one continues, or it itself
+ *       MARK: of the process that writes it (util/process.h); absent where there are none
  *   {"t": ms, "id": ID, "try": N, "to": "running"}
  *   {"t": ms, "id": ID, "try": N, "to": "backoff", "class": C, "why": TEXT}
  *   {"t": ms, "id": ID, "try": N, "to": "done", "status": S, "class": C, "why": TEXT, "entry": {...}}
@@ -41,10 +43,14 @@
 
 struct journal;
 
-/* New file in dir. run_id: dbt's invocation id. settings: JSON object, whatever the caller needs to
- * run the same again. */
-struct journal *journal_new(const char *dir, const char *run_id, const char *settings,
-    struct err *err);
+struct journal_head {
+	const char *run_id;      /* dbt's invocation id */
+	const char *since;       /* as dbt writes times; or NULL */
+	const char *settings;    /* JSON object: whatever the caller needs to run the same again */
+};
+
+/* New file in dir. While it is open it is locked as well (flock): journal_is_open(). */
+struct journal *journal_new(const char *dir, const struct journal_head *head, struct err *err);
 struct observer journal_observer(struct journal *j);
 int journal_hook(struct journal *j, const char *entry, bool at_start, struct err *err);
 int journal_end(struct journal *j, int exit_code, struct err *err);   /* synced when it returns */
@@ -69,6 +75,7 @@ struct journal_run {
 	int64_t started_ms;
 	const char *path;
 	const char *run_id;      /* or NULL */
+	const char *since;       /* or NULL */
 	const char *settings;    /* JSON object */
 	struct journal_node **nodes;   /* in the order they first appear */
 	size_t nnodes;
@@ -85,6 +92,11 @@ void journal_run_release(struct journal_run *run);
 /* Paths of the journals in dir, newest first; new strings in a new array. 0 when there are none. */
 size_t journal_list(const char *dir, char ***paths);
 void journal_list_free(char **paths, size_t n);
+
+/* Whether the run that writes it is under way, also on another machine where the file system can
+ * tell. */
+bool journal_is_open(const char *path);
+char *journal_run_id(const char *path);   /* new string, or NULL */
 
 /* Ids of runs of dir that were killed on this machine, and whose process is surely dead: what they
  * left in a database is nobody's. `also`: an id that is added, or NULL. NULL-ended new list of new

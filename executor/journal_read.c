@@ -2,9 +2,11 @@
 #include "executor/journal.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -89,6 +91,7 @@ take_head(struct reading *rd, const cJSON *line, struct err *err)
 	if (version->valuedouble != 1)
 		return err_set(err, "journal version %g; this heddle reads version 1", version->valuedouble);
 	rd->run->run_id = text_of(rd->run, line, "run");
+	rd->run->since = text_of(rd->run, line, "since");
 	rd->run->settings = json_of(rd->run, line, "settings");
 	if (!cJSON_IsNumber(started) || !rd->run->settings)
 		return err_set(err, "the first line lacks its settings");
@@ -231,11 +234,12 @@ journal_prune(const char *dir, size_t keep_n)
 	size_t n = journal_list(dir, &paths);
 
 	for (size_t i = keep_n; i < n; i++)
-		unlink(paths[i]);
+		if (!journal_is_open(paths[i]))
+			unlink(paths[i]);
 	journal_list_free(paths, n);
 }
 
-/* ---- which were killed ---- */
+/* ---- what one look tells ---- */
 
 #define HEAD_MAX (1 << 20)    /* of a first line */
 #define TAIL_MAX 256          /* a last line that ends a run is shorter */
@@ -281,6 +285,31 @@ has_end(int fd)
 	ended = cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(last, "end"));
 	cJSON_Delete(last);
 	return ended;
+}
+
+bool
+journal_is_open(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	bool is_open = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+
+	if (fd >= 0)
+		close(fd);
+	return is_open;
+}
+
+char *
+journal_run_id(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	cJSON *head = fd >= 0 ? read_head(fd) : NULL;
+	const char *id = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(head, "run"));
+	char *own = id ? xstrdup(id) : NULL;
+
+	cJSON_Delete(head);
+	if (fd >= 0)
+		close(fd);
+	return own;
 }
 
 /* Its id, new string; or NULL. */

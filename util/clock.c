@@ -160,6 +160,36 @@ clock_day(int64_t wall_ms, char out[CLOCK_DAY_SIZE])
 }
 
 int64_t
+clock_next_local_ms(const char *text, int64_t now_ms)
+{
+	time_t now = (time_t)(now_ms / 1000), then;
+	unsigned h, m, sec = 0;
+	int end = 0;
+	struct tm tm;
+
+	if (*text < '0' || *text > '9' || (sscanf(text, "%2u:%2u%n", &h, &m, &end), end == 0))
+		return -1;
+	if (text[end] == ':') {
+		text += end;
+		end = 0;
+		if (sscanf(text, ":%2u%n", &sec, &end) != 1)
+			return -1;
+	}
+	if (text[end] != '\0' || h > 23 || m > 59 || sec > 59)
+		return -1;
+	localtime_r(&now, &tm);
+	for (int day = 0; day < 2; day++) {
+		struct tm at = { .tm_year = tm.tm_year, .tm_mon = tm.tm_mon, .tm_mday = tm.tm_mday + day,
+			.tm_hour = (int)h, .tm_min = (int)m, .tm_sec = (int)sec, .tm_isdst = -1 };
+
+		then = mktime(&at);
+		if ((int64_t)then * 1000 > now_ms)
+			break;
+	}
+	return (int64_t)then * 1000;
+}
+
+int64_t
 clock_parse_duration_ms(const char *text)
 {
 	static const struct { const char *unit; double ms; } units[] = {

@@ -1,12 +1,16 @@
 """What heddle leaves behind is what dbt continues from: after a failed, an interrupted and a passed
-run `dbt retry` takes up exactly the expected nodes, and `result:` selectors name the same ones."""
+run `dbt retry` takes up exactly the expected nodes, and `result:` selectors name the same ones. And
+`heddle retry` continues heddle's runs and dbt's, with the settings they had."""
+import glob
+import json
 import os
+import re
 import shutil
 import signal
 import tempfile
 
-from harness import (DBT, PROGRAM, SHOP, Run, cases, clean_env, copy_project, edit, node_statuses, start, wait_until,
-                     write)
+from harness import (DBT, HEDDLE, PROGRAM, SHOP, Run, cases, clean_env, copy_project, edit, node_statuses, read_results,
+                     start, wait_until, write)
 
 UNFINISHED = ("error", "fail", "skipped", "runtime error", "partial success")
 SLOW = "\nunion all select cast(count(*) as date) from range(300000000000) as t(i) where i % 7 = i % 5 - 9\n"
@@ -106,6 +110,115 @@ def case_after_a_passed_run():
         a, b = Run([DBT, "retry"], ours), Run([DBT, "retry"], theirs)
         assert a.code == b.code == 0, (a.out, b.out)
         assert node_statuses(ours) == node_statuses(theirs) == {}, node_statuses(ours)
+
+
+def heads(project):
+    """First lines of the journals, oldest first."""
+    found = []
+    for path in sorted(glob.glob(os.path.join(project, "target/heddle/runs/*.journal"))):
+        with open(path) as f:
+            found.append(json.loads(f.readline()))
+    return found
+
+
+def case_heddle_continues_a_run_of_dbt():
+    with Project() as project:
+        plant(project)
+        args = ["--vars", "{first_day: 2025-02-01}", "--full-refresh", "--exclude-resource-type", "unit_test"]
+        Run([DBT, "build", *args], project).check(1)
+        before, all_nodes = unfinished(project), set(node_statuses(project))
+        mend(project)
+        write(project, "models/marts/brand_new.sql", "select 1 as n\n")
+        edit(project, "models/staging/stg_orders.sql", "select", "-- looked at\nselect")
+        other = Run([HEDDLE, "retry"], project, clean_env(SHOP_TARGET="postgres")).check(2)
+        assert "the run to continue made" in other.out, other.out
+        done = Run([HEDDLE, "retry", "--threads", "2", "--retries", "3"], project).check(0)
+        assert re.search(r"continuing dbt's run \S+: %d done before, %d to run, 1 of them new" % (
+            len(all_nodes) - len(before), len(before) + 1), done.out), done.out
+        assert "1 node new since that run\n" in done.out and "model.shop.brand_new" in done.out, done.out
+        assert "model.shop.stg_orders: code" in done.out, done.out
+        assert "done before, so not run with the new code: model.shop.stg_orders\n" in done.out, done.out
+        assert set(node_statuses(project)) == all_nodes | {"model.shop.brand_new"}
+        assert not unfinished(project), unfinished(project)
+        kept = read_results(project)["args"]
+        assert (kept["vars"], kept["full_refresh"], kept["exclude_resource_types"], kept["threads"]) == (
+            {"first_day": "2025-02-01"}, True, ["unit_test"], 2), kept
+        assert "nothing to do" in Run([HEDDLE, "retry"], project).check(0).out
+
+
+def case_settings_are_kept_whole():
+    """Also those of the environment, which is another one when the run is continued."""
+    with Project() as project:
+        plant(project)
+        env = clean_env(DBT_FULL_REFRESH="1", DBT_INDIRECT_SELECTION="cautious", DBT_THREADS="3")
+        Run([HEDDLE, "build", "--select", "+orders", "days", "--vars", "{first_day: 2025-02-01}"],
+            project, env).check(1)
+        first = read_results(project)["args"]
+        other = Run([HEDDLE, "retry"], project, clean_env(SHOP_TARGET="postgres")).check(2)
+        assert "the run to continue used target" in other.out, other.out
+        mend(project)
+        Run([HEDDLE, "retry"], project).check(0)
+        second = read_results(project)["args"]
+        for key in ("vars", "full_refresh", "select", "indirect_selection"):
+            assert first[key] == second[key], (key, first[key], second[key])
+        assert second["threads"] == 3, second
+        one, two = heads(project)
+        assert one["since"] == two["since"] and one["run"] != two["run"], (one, two)
+        # --resume: the newest run of the same settings ended well, so a new one starts.
+        again = Run([HEDDLE, "build", "--resume", "--select", "+orders", "days", "--vars", "{first_day: 2025-02-01}"], project, env).check(0)
+        assert "continuing" not in again.out, again.out
+
+
+def case_only_failed_batches_run_again():
+    with Project() as project:
+        write(project, "models/events.sql", "{{ config(event_time='day') }} select day, 1 as n from (values "
+              "(date '2024-01-01'), (date '2024-01-02'), (date '2024-01-03'), (date '2024-01-04')) as t(day)\n")
+        write(project, "models/daily.sql",
+              "{{ config(materialized='incremental', incremental_strategy='microbatch', "
+              "event_time='day', begin='2024-01-01', batch_size='day') }} select day, '{{ invocation_id }}' as run "
+              "from {{ ref('events') }} {% if model.batch and model.batch.id == '20240102' %} where "
+              "'{{ env_var('BROKEN', '') }}' = '' or 1 = cast('no number' as int) {% endif %}\n")
+        run = Run([HEDDLE, "run", "--select", "events", "daily", "--event-time-start", "2024-01-01", "--event-time-end",
+                   "2024-01-05"], project, clean_env(BROKEN="1")).check(1)
+        assert node_statuses(project)["model.shop.daily"] == "partial success", run.out
+        retry = Run([HEDDLE, "retry"], project).check(0)
+        assert "Batch 1 of 1" in retry.out, retry.out
+        daily = next(r for r in read_results(project)["results"] if r["unique_id"] == "model.shop.daily")
+        counts = {k: len(v) for k, v in daily["batch_results"].items()}
+        assert daily["status"] == "success" and counts == {"successful": 4, "failed": 0}, daily
+        assert read_results(project)["args"]["event_time_start"].startswith("2024-01-01")
+
+
+def case_rebuild_tested():
+    with Project() as project:
+        write(project, "models/marts/fresh.sql", "select -1 as n\n")
+        write(project, "models/marts/after_fresh.sql", "select * from {{ ref('fresh') }}\n")
+        write(project, "tests/generic/positive_n.sql",
+              "{% test positive_n(model) %}\nselect * from {{ model }} where n < 0\n{% endtest %}\n")
+        write(project, "models/marts/_fresh.yml", "models: [{name: fresh, data_tests: [positive_n, {not_null: "
+              "{arguments: {column_name: n}}}]}]\n")
+        Run([HEDDLE, "build", "--select", "fresh+"], project).check(1)
+        write(project, "models/marts/fresh.sql", "select 1 as n\n")
+        # What had succeeded does not run again, so the test still fails.
+        again = Run([HEDDLE, "retry"], project).check(1)
+        assert "2 done before, 2 to run" in again.out, again.out
+        rebuilt = Run([HEDDLE, "build", "--resume", "--select", "fresh+", "--rebuild-tested"], project).check(0)
+        assert "0 done before, 4 to run, 2 of them for the sake of failed tests" in rebuilt.out, rebuilt.out
+        assert not unfinished(project), unfinished(project)
+
+
+def case_records_elsewhere():
+    """--state-dir: the target folder is lost, the record is not."""
+    with Project() as project:
+        plant(project)
+        where = ("--state-dir", os.path.join(project, "..", "records"))
+        Run([HEDDLE, "build", "--select", "+orders", *where], project).check(1)
+        assert not os.path.exists(os.path.join(project, "target/heddle/runs"))
+        shutil.rmtree(os.path.join(project, "target"))
+        mend(project)
+        done = Run([HEDDLE, "retry", *where], project).check(0)
+        assert re.search(r"continuing run \S+: [1-9]", done.out), done.out
+        assert not unfinished(project), unfinished(project)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 #include "tests/check.h"
 
+#include <time.h>
+
 #include "util/arena.h"
 #include "util/buf.h"
 #include "util/clock.h"
@@ -140,6 +142,29 @@ test_durations(void **state)
 }
 
 static void
+test_the_next_time_of_day_is_local(void **state)
+{
+	const int64_t hour = 3600000, noon = 1700049600000 - hour;   /* 2023-11-15 12:00 in Berlin */
+
+	(void)state;
+	setenv("TZ", "Europe/Berlin", 1);
+	tzset();
+	assert_int_equal(clock_next_local_ms("13:00", noon), noon + hour);
+	assert_int_equal(clock_next_local_ms("12:00:01", noon), noon + 1000);
+	assert_int_equal(clock_next_local_ms("12:00", noon), noon + 24 * hour);     /* past: tomorrow */
+	assert_int_equal(clock_next_local_ms("6:00", noon), noon + 18 * hour);
+	/* 2024-03-30 12:00: the night to come is an hour shorter. */
+	assert_int_equal(clock_next_local_ms("11:00", 1711796400000), 1711796400000 + 22 * hour);
+	for (size_t i = 0; i < 9; i++) {
+		static const char *const bad[] = { "", "6", "24:00", "12:60", "12:00:60", "12:00x", "-1:00", "x", "1:" };
+
+		assert_int_equal(clock_next_local_ms(bad[i], noon), -1);
+	}
+	unsetenv("TZ");
+	tzset();
+}
+
+static void
 test_iso_time_is_utc_with_microseconds(void **state)
 {
 	char out[CLOCK_ISO_SIZE];
@@ -181,6 +206,7 @@ main(void)
 		cmocka_unit_test(test_secrets_are_masked_everywhere),
 		cmocka_unit_test(test_did_you_mean),
 		cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_the_next_time_of_day_is_local),
 		cmocka_unit_test(test_iso_time_is_utc_with_microseconds),
 		cmocka_unit_test(test_files_are_replaced_whole),
 	};
