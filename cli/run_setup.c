@@ -15,8 +15,25 @@
 #include "util/fs.h"
 #include "util/xalloc.h"
 
-/* What heddle.yml says must be known before dbt starts: its threads are dbt's --threads, unless the
- * command line or the environment names a number. */
+/* dbt knows --threads and its profile; the environment and heddle.yml are between the two. */
+static void
+choose_threads(struct run *r)
+{
+	const char *env = project_env(NULL, "THREADS");
+
+	if (dbt_opt_value((char **)(uintptr_t)r->dbt.v, (int)r->dbt.n - 1, "threads"))
+		return;
+	if (env)
+		snprintf(r->threads, sizeof(r->threads), "%.15s", env);
+	else if (r->policies.config.threads)
+		snprintf(r->threads, sizeof(r->threads), "%u", r->policies.config.threads);
+	else
+		return;
+	r->dbt.v[r->dbt.n - 1] = "--threads";
+	words_add(&r->dbt, r->threads);
+	words_add(&r->dbt, NULL);
+}
+
 int
 run_read_config(struct run *r, struct err *err)
 {
@@ -29,13 +46,7 @@ run_read_config(struct run *r, struct err *err)
 	if (policies_load(&r->policies, r->project.dir, err) < 0)
 		return -1;
 	r->transient = transient_new(r->policies.config.transient, r->policies.config.ntransient);
-	if (r->policies.config.threads == 0 || getenv("DBT_THREADS") || getenv("DBT_ENGINE_THREADS") ||
-	    dbt_opt_value(argv, (int)r->dbt.n - 1, "threads"))
-		return 0;
-	snprintf(r->threads, sizeof(r->threads), "%u", r->policies.config.threads);
-	r->dbt.v[r->dbt.n - 1] = "--threads";
-	words_add(&r->dbt, r->threads);
-	words_add(&r->dbt, NULL);
+	choose_threads(r);
 	return 0;
 }
 
