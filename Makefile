@@ -79,6 +79,7 @@ EXECUTOR = \
 	executor/classify.c \
 	executor/config.c \
 	executor/config_read.c \
+	executor/events.c \
 	executor/history.c \
 	executor/history_db.c \
 	executor/history_grid.c \
@@ -216,6 +217,7 @@ TESTS = \
 	tests/executor/test_board.c \
 	tests/executor/test_classify.c \
 	tests/executor/test_config.c \
+	tests/executor/test_events.c \
 	tests/executor/test_history.c \
 	tests/executor/test_lock.c \
 	tests/executor/test_pool.c \

@@ -105,6 +105,8 @@ retry_main(int argc, char **argv, struct err *err)
 		  "what a failed test reads runs again first" },
 		{ 0, "state-dir", "DIR", OPT_TEXT, &rq.state_dir, "where the records of runs are (TARGET/heddle/runs)" },
 		{ 0, "dry-run", NULL, OPT_FLAG, &rq.dry_run, "say what would run, in order; run nothing" },
+		{ 0, "events", "FD|FILE", OPT_TEXT, &rq.events,
+		  "what happens as JSON lines, for another program (docs/events.md)" },
 		{ 0, "no-board", NULL, OPT_FLAG, &rq.no_board, "a line a node, on a terminal too" },
 		{ 0, "python", "FILE", OPT_TEXT, &rq.python, "interpreter that has dbt" },
 		{ 0, "project-dir", "DIR", OPT_TEXT, &o.given.project_dir, "where dbt_project.yml is" },

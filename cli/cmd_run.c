@@ -89,6 +89,8 @@ run_main(int argc, char **argv, struct err *err)
 		{ 0, "fail-if-empty", NULL, OPT_FLAG, &rq.fail_if_empty, "exit 2 when nothing is selected" },
 		{ 0, "history", "FILE", OPT_TEXT, &rq.history,
 		  "record of past runs; empty: keep none (the project's, in ~/.local/state/heddle)" },
+		{ 0, "events", "FD|FILE", OPT_TEXT, &rq.events,
+		  "what happens as JSON lines, for another program (docs/events.md)" },
 		{ 0, "no-board", NULL, OPT_FLAG, &rq.no_board, "a line a node, on a terminal too" },
 		{ 0, "runner", "NAME", OPT_TEXT, &rq.runner,
 		  "worker: one warm dbt for all nodes; cli: one dbt command a node; shell: --command (worker)" },

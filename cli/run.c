@@ -52,6 +52,9 @@ take_lock(struct run *r, struct err *err)
 static int
 run_steps(struct run *r, struct err *err)
 {
+	if (r->rq->events && !(r->events = events_open(r->rq->events, err)))
+		return EXIT_BAD_INPUT;
+	progress_also(r->progress, r->events);
 	if (signals_open(err) < 0 || run_read_config(r, err) < 0 || run_start_dbt(r, err) < 0)
 		return EXIT_BAD_INPUT;
 	if (take_lock(r, err) < 0 || run_find_earlier(r, err) < 0 || run_load_graph(r, err) < 0 ||
@@ -109,6 +112,7 @@ run_project(const struct run_request *rq, struct err *err)
 	stale_free(r.stale);
 	history_close(r.history);
 	progress_free(r.progress);
+	events_free(r.events);
 	plan_free(r.plan);
 	set_release(&r.selected);
 	graph_free(r.graph);

@@ -45,6 +45,7 @@ struct run_request {
 	const char *template;          /* the shell runner's command; NULL: heddle.yml's */
 	const char *manifest;          /* for a runner that parses nothing; or NULL: the target's */
 	const char *python;            /* or NULL: executor/python.h finds one */
+	const char *events;            /* descriptor or file that gets the events, or NULL */
 	const char *history;           /* file, or NULL: cli/history_file.h finds one */
 };
 

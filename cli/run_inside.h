@@ -21,6 +21,7 @@
 #include "cli/project.h"
 #include "cli/run.h"
 #include "cli/run_args.h"
+#include "executor/events.h"
 #include "executor/history.h"
 #include "executor/journal.h"
 #include "executor/progress.h"
@@ -69,6 +70,7 @@ struct run {
 	struct sources *sources;
 	struct stale *stale;           /* NULL: no source is checked */
 	struct progress *progress;
+	struct events *events;         /* --events; NULL: nobody asked */
 	struct history *history;       /* NULL: none is kept */
 	const char *resumes;           /* run id of the run that is continued, or NULL */
 	struct schedule_summary summary;

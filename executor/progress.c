@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "executor/board.h"
+#include "executor/events.h"
 #include "executor/screen.h"
 #include "util/buf.h"
 #include "util/clock.h"
@@ -21,6 +22,13 @@ enum colour { PLAIN, GREEN, YELLOW, RED, DIM };
 
 static const char *const colour_codes[] = { "", "\033[32m", "\033[33m", "\033[31m", "\033[2m" };
 
+/* Who wants events: our own output, in place of lines for people, and --events. */
+enum { OUTPUT, ALSO, NEVENTS };
+
+#define EACH_EVENTS(g, e) \
+	for (struct events **e = (g)->events; e < (g)->events + NEVENTS; e++) \
+		if (*e)
+
 struct progress {
 	const struct plan *plan;   /* NULL before progress_start() */
 	size_t nended;
@@ -32,6 +40,7 @@ struct progress {
 	pthread_mutex_t lock;      /* guards what follows and the order of lines */
 	struct progress_options o;
 	struct buf line;           /* under construction; empty between calls */
+	struct events *events[NEVENTS];   /* NULL: nobody wants them */
 	struct board *board;       /* NULL: none, lines are written at once */
 	struct screen screen;
 	struct buf held;           /* lines for above the board, at its next drawing */
@@ -103,10 +112,17 @@ progress_free(struct progress *g)
 	if (!g)
 		return;
 	close_board(g);
+	events_free(g->events[OUTPUT]);
 	buf_release(&g->line);
 	buf_release(&g->held);
 	pthread_mutex_destroy(&g->lock);
 	free(g);
+}
+
+void
+progress_also(struct progress *g, struct events *e)
+{
+	g->events[ALSO] = e;
 }
 
 static void
@@ -271,60 +287,19 @@ say_log(struct progress *g, const char *level, const char *text)
 
 /* ---- JSON lines ---- */
 
+/* A file or program that wanted the events takes no more: said once, the run goes on. */
 static void
-json_text(struct progress *g, const char *key, const char *value)
+check_events(struct progress *g)
 {
-	if (!value)
+	int failed = g->events[ALSO] ? events_failed(g->events[ALSO]) : 0;
+	struct buf b = BUF_INIT;
+
+	if (!failed)
 		return;
-	buf_addf(&g->line, ", \"%s\": ", key);
-	text_add_json(&g->line, value);
-}
-
-static void
-json_open(struct progress *g, const char *event, int64_t at_ms)
-{
-	char iso[CLOCK_ISO_SIZE];
-
-	clock_iso(at_ms * 1000, iso);
-	buf_addf(&g->line, "{\"event\": \"%s\", \"at\": \"%s\"", event, iso);
-}
-
-static void
-json_close(struct progress *g)
-{
-	buf_adds(&g->line, "}\n");
-	flush(g);
-}
-
-static void
-json_task(struct progress *g, const struct run_event *ev)
-{
-	const struct run_task *t = ev->task;
-
-	json_open(g, "task", ev->at_ms);
-	json_text(g, "unique_id", t->task->node->id);
-	json_text(g, "resource_type", kind_name(t->task->node->kind));
-	json_text(g, "from", task_state_name(ev->from));
-	json_text(g, "to", task_state_name(ev->to));
-	buf_addf(&g->line, ", \"attempt\": %u", t->attempts);
-	if (ev->to == TASK_RUNNING)
-		buf_addf(&g->line, ", \"thread\": %u", t->thread + 1);
-	if (ev->to == TASK_DONE || ev->to == TASK_SKIPPED) {
-		json_text(g, "status", result_status_name(t->status));
-		buf_addf(&g->line, ", \"seconds\": %.3f", (double)t->busy_ms / 1000);
-	}
-	if (ev->result) {
-		json_text(g, "message", ev->result->message);
-		if (ev->result->class != CLASS_NONE)
-			json_text(g, "class", error_class_name(ev->result->class));
-		json_text(g, "code", ev->result->code);
-		if (ev->result->failures >= 0)
-			buf_addf(&g->line, ", \"failures\": %lld", ev->result->failures);
-		if (ev->result->rows >= 0)
-			buf_addf(&g->line, ", \"rows\": %lld", ev->result->rows);
-	}
-	json_text(g, "reason", ev->text);
-	json_close(g);
+	buf_addf(&b, "--events: no more events are written: %s", strerror(failed));
+	if (g->o.format != PROGRESS_JSON)
+		say_log(g, "warn", b.data);
+	buf_release(&b);
 }
 
 /* ---- events ---- */
@@ -333,15 +308,10 @@ void
 progress_log(struct progress *g, const char *id, const char *level, const char *text)
 {
 	pthread_mutex_lock(&g->lock);
-	if (g->o.format == PROGRESS_JSON) {
-		json_open(g, "log", clock_wall_ms());
-		json_text(g, "level", level);
-		json_text(g, "unique_id", id);
-		json_text(g, "message", text);
-		json_close(g);
-	} else {
+	EACH_EVENTS(g, e)
+		events_log(*e, id, level, text);
+	if (g->o.format != PROGRESS_JSON)
 		say_log(g, level, text);
-	}
 	pthread_mutex_unlock(&g->lock);
 }
 
@@ -352,11 +322,12 @@ on_task(struct progress *g, const struct run_event *ev)
 		open_board(g);
 	if (g->board)
 		board_note(g->board, ev, clock_mono_ms());
-	if (g->o.format == PROGRESS_JSON)
-		json_task(g, ev);
-	else if (ev->to == TASK_DONE || ev->to == TASK_SKIPPED)
+	EACH_EVENTS(g, e)
+		events_task(*e, ev);
+	check_events(g);
+	if (g->o.format != PROGRESS_JSON && (ev->to == TASK_DONE || ev->to == TASK_SKIPPED))
 		say_ended(g, ev);
-	else if (ev->to == TASK_BACKOFF)
+	else if (g->o.format != PROGRESS_JSON && ev->to == TASK_BACKOFF)
 		say_retry(g, ev);
 	if (g->nended == g->plan->ntasks)
 		close_board(g);
@@ -392,17 +363,12 @@ start(struct progress *g, const struct progress_head *h)
 	g->o = h->options;
 	g->nthreads = h->nthreads;
 	g->timed = h->timed;
-	if (g->o.format == PROGRESS_JSON) {
-		json_open(g, "start", clock_wall_ms());
-		json_text(g, "command", h->command);
-		json_text(g, "project", h->project);
-		json_text(g, "target", h->target);
-		json_text(g, "adapter", h->adapter);
-		json_text(g, "dbt", h->dbt_version);
-		buf_addf(&g->line, ", \"tasks\": %zu, \"threads\": %u", g->plan->ntasks, h->nthreads);
-		json_close(g);
+	if (g->o.format == PROGRESS_JSON)
+		g->events[OUTPUT] = events_new(g->o.fd);
+	EACH_EVENTS(g, e)
+		events_start(*e, h);
+	if (g->o.format == PROGRESS_JSON)
 		return;
-	}
 	if (g->o.quiet)
 		return;
 	add_time(g, clock_wall_ms());
@@ -436,14 +402,10 @@ hook(struct progress *g, const char *id, enum result_status status, const char *
 {
 	bool bad = !result_status_good(status);
 
-	if (g->o.format == PROGRESS_JSON) {
-		json_open(g, "hook", clock_wall_ms());
-		json_text(g, "unique_id", id);
-		json_text(g, "status", result_status_name(status));
-		json_text(g, "message", message);
-		json_close(g);
+	EACH_EVENTS(g, e)
+		events_hook(*e, id, status, message);
+	if (g->o.format == PROGRESS_JSON)
 		return;
-	}
 	if (g->o.quiet && !bad)
 		return;
 	add_time(g, clock_wall_ms());
@@ -584,28 +546,6 @@ add_causes(struct progress *g, const struct progress_tail *t)
 }
 
 static void
-json_end(struct progress *g, const struct progress_tail *t)
-{
-	bool first = true;
-
-	json_open(g, "end", clock_wall_ms());
-	buf_adds(&g->line, ", \"counts\": {");
-	for (int s = 0; s < NRESULT_STATUSES; s++) {
-		if (!t->summary->count[s])
-			continue;
-		buf_addf(&g->line, "%s\"%s\": %zu", first ? "" : ", ",
-		    result_status_name((enum result_status)s), t->summary->count[s]);
-		first = false;
-	}
-	buf_addf(&g->line, "}, \"retried\": %zu, \"seconds\": %.3f, \"lower_bound\": %.3f, "
-	    "\"total_seconds\": %.3f", t->summary->nretried, (double)t->summary->wall_ms / 1000,
-	    t->lower_bound_s, (double)t->total_ms / 1000);
-	if (t->summary->signo)
-		buf_addf(&g->line, ", \"signal\": %d", t->summary->signo);
-	json_close(g);
-}
-
-static void
 text_end(struct progress *g, const struct progress_tail *t)
 {
 	buf_addc(&g->line, '\n');
@@ -633,9 +573,10 @@ void
 progress_end(struct progress *g, const struct progress_tail *t)
 {
 	pthread_mutex_lock(&g->lock);
-	if (g->o.format == PROGRESS_JSON)
-		json_end(g, t);
-	else if (!g->o.quiet)
+	EACH_EVENTS(g, e)
+		events_end(*e, t);
+	check_events(g);
+	if (g->o.format != PROGRESS_JSON && !g->o.quiet)
 		text_end(g, t);
 	pthread_mutex_unlock(&g->lock);
 }

@@ -1,5 +1,5 @@
 /* executor/progress.h -- what the user sees of a run: a line a node, failures in full when they
- * happen, a summary at the end; or the same as JSON lines (docs/events.md). An observer of the
+ * happen, a summary at the end; or the same as JSON lines (executor/events.h). An observer of the
  * scheduler. With a board (executor/board.h) only what is news is a line: failures, warnings,
  * retries and dbt's own lines; they appear above it at its next drawing.
  *
@@ -15,6 +15,8 @@
 
 #include "executor/schedule.h"
 #include "graph/plan.h"
+
+struct events;
 
 enum progress_format { PROGRESS_TEXT, PROGRESS_JSON };
 
@@ -33,6 +35,9 @@ struct progress;
 struct progress *progress_new(const struct progress_options *o);
 void progress_free(struct progress *g);
 struct observer progress_observer(struct progress *g);
+
+/* Whatever is shown goes there too, from now on, also what --quiet hides. Outlives the progress. */
+void progress_also(struct progress *g, struct events *e);
 
 /* A line from dbt: its warnings and errors, print() and log() of macros. id may be NULL. */
 void progress_log(struct progress *g, const char *id, const char *level, const char *text);

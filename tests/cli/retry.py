@@ -212,7 +212,16 @@ def case_records_elsewhere():
     with Project() as project:
         plant(project)
         where = ("--state-dir", os.path.join(project, "..", "records"))
-        Run([HEDDLE, "build", "--select", "+orders", "--exclude-resource-type", "test", *where], project).check(1)
+        run = Run([HEDDLE, "build", "--select", "+orders", "--exclude-resource-type", "test", *where, "--events",
+                   "events.json", "--log-format", "json"], project).check(1)
+        with open(os.path.join(project, "events.json")) as f:
+            events = f.read().splitlines()
+        # What is said before dbt has read its flags is for people.
+        assert events == [line for line in run.out.splitlines() if line.startswith("{")], run.out
+        events = [json.loads(line) for line in events]
+        assert events[-1]["event"] == "end" and sum(e["event"] == "start" for e in events) == 1, events
+        over = [e["unique_id"] for e in events if e["event"] == "task" and e["to"] in ("done", "skipped")]
+        assert sorted(over) == sorted(node_statuses(project)), over
         assert not os.path.exists(os.path.join(project, "target/heddle/runs"))
         shutil.rmtree(os.path.join(project, "target"))
         mend(project)
