@@ -124,6 +124,8 @@ dbt_words_add(struct words *out, struct arena *arena, const char *args, bool tar
 		cJSON_Delete(doc);
 		return err_set(err, "the record of the run names no command");
 	}
+	if (strcmp(verb, "freshness") == 0)
+		words_add(out, "source");
 	words_add(out, arena_strdup(arena, verb));
 	cJSON_ArrayForEach(v, doc) {
 		if (rc == 0 && is_wanted(v, target_path))
