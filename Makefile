@@ -219,6 +219,7 @@ TESTS = \
 	tests/executor/test_config.c \
 	tests/executor/test_events.c \
 	tests/executor/test_history.c \
+	tests/executor/test_journal.c \
 	tests/executor/test_lock.c \
 	tests/executor/test_pool.c \
 	tests/executor/test_proc.c \
@@ -339,6 +340,7 @@ $(B)/tests/graph/test_plan: $(B)/tests/tiny.o
 $(B)/tests/exporters/test_parts: $(B)/tests/tiny.o
 $(B)/tests/executor/test_board: $(B)/tests/tiny.o
 $(B)/tests/executor/test_pool: $(addprefix $(B)/tests/,tiny.o executor/fake_runner.o)
+$(B)/tests/executor/test_journal: $(B)/tests/tiny.o
 $(B)/tests/executor/test_retry: $(B)/tests/tiny.o
 $(B)/tests/executor/test_schedule $(B)/tests/executor/test_stale: $(addprefix $(B)/tests/,tiny.o executor/fake_runner.o executor/sim_pool.o)
 # A fuzz target may reach into any layer. It is linked twice: with the corpus, or with libFuzzer.

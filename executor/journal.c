@@ -21,14 +21,25 @@ struct journal {
 	char *path;
 	int fd;
 	struct buf line;             /* reused */
+	off_t len;                   /* of the whole lines in the file */
 
 	pthread_t syncer;
-	pthread_mutex_t lock;        /* guards dirty, stopping */
+	pthread_mutex_t lock;        /* guards all below */
 	pthread_cond_t wake;
 	bool dirty, stopping;
+	int sync_failed;             /* errno of a sync: what was written may be lost */
 };
 
 /* ---- the thread that syncs ---- */
+
+/* Some file systems cannot; then the record is as safe as they are. */
+static int
+sync_now(int fd)
+{
+	int rc = fdatasync(fd);
+
+	return rc < 0 && errno != EINVAL && errno != ENOTSUP && errno != EROFS ? -1 : 0;
+}
 
 /* Waits until something was written, lets more gather for a moment, then syncs all of it at once. */
 static void *
@@ -36,6 +47,7 @@ sync_loop(void *self)
 {
 	struct journal *j = self;
 	struct timespec until;
+	int failed;
 
 	pthread_mutex_lock(&j->lock);
 	for (;;) {
@@ -52,8 +64,10 @@ sync_loop(void *self)
 			;
 		j->dirty = false;
 		pthread_mutex_unlock(&j->lock);
-		fdatasync(j->fd);
+		failed = sync_now(j->fd) < 0 ? errno : 0;
 		pthread_mutex_lock(&j->lock);
+		if (failed)
+			j->sync_failed = failed;
 	}
 	pthread_mutex_unlock(&j->lock);
 	return NULL;
@@ -61,11 +75,20 @@ sync_loop(void *self)
 
 /* ---- writing ---- */
 
-/* Appends the line as one write, so that what a crash cuts is at most its tail. */
+static int
+write_failed(const struct journal *j, struct err *err)
+{
+	err_sys(err, "%s: cannot write the journal", j->path);
+	return err_hint(err, "nothing new is started; free some room, then run `heddle retry`");
+}
+
+/* Appends the line as one write, so that what a crash cuts is at most its tail. What a full disk cuts is
+ * taken back: a later line may find room. */
 static int
 put_line(struct journal *j, struct err *err)
 {
 	size_t done = 0;
+	int failed;
 
 	buf_adds(&j->line, "}\n");
 	while (done < j->line.len) {
@@ -74,18 +97,25 @@ put_line(struct journal *j, struct err *err)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0) {
-			err_sys(err, "%s: cannot write the journal", j->path);
-			return err_hint(err, "nothing new is started; free some room, then run `heddle retry`");
+			failed = errno;
+			if (done > 0 && ftruncate(j->fd, j->len) < 0) {
+				/* Its reader drops a last line that is cut. */
+			}
+			errno = failed;
+			return write_failed(j, err);
 		}
 		done += (size_t)n;
 	}
+	j->len += (off_t)done;
 	pthread_mutex_lock(&j->lock);
+	failed = j->sync_failed;
 	if (!j->dirty) {
 		j->dirty = true;
 		pthread_cond_signal(&j->wake);
 	}
 	pthread_mutex_unlock(&j->lock);
-	return 0;
+	errno = failed;
+	return failed ? write_failed(j, err) : 0;
 }
 
 static void
@@ -162,7 +192,7 @@ journal_end(struct journal *j, int exit_code, struct err *err)
 	buf_addf(&j->line, ", \"end\": %d", exit_code);
 	if (put_line(j, err) < 0)
 		return -1;
-	return fdatasync(j->fd) < 0 ? err_sys(err, "%s: cannot sync the journal", j->path) : 0;
+	return sync_now(j->fd) < 0 ? err_sys(err, "%s: cannot sync the journal", j->path) : 0;
 }
 
 /* ---- life ---- */
