@@ -82,7 +82,7 @@ static int
 show_all(struct policies *policies, const struct graph *g, const struct set *nodes, struct err *err)
 {
 	const struct policy_patch none = { 0 };
-	struct plan *p = plan_new(g, nodes, PLAN_BUILD, err);
+	struct plan *p = plan_new_with_sources(g, nodes, PLAN_BUILD, err);
 	struct policy_origins *origins;
 	int code = EXIT_BAD_INPUT;
 
@@ -102,7 +102,7 @@ show_all(struct policies *policies, const struct graph *g, const struct set *nod
 static int
 config_main(int argc, char **argv, struct err *err)
 {
-	unsigned kinds = plan_command_kinds(PLAN_BUILD);
+	unsigned kinds = plan_command_kinds(PLAN_BUILD) | plan_command_kinds(PLAN_FRESHNESS);
 	struct graph *g = graph_new();
 	struct policies policies = { 0 };
 	struct project project = { 0 };

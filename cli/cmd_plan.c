@@ -19,12 +19,14 @@
 static struct {
 	const char *command, *output, *run_results;
 	unsigned threads;
-	bool help;
+	bool freshness, help;
 } o;
 
 static const struct opt plan_opts[] = {
 	{ 0, "command", "NAME", OPT_TEXT, &o.command,
-	  "build (default), run, test, seed or snapshot" },
+	  "build (default), run, test, seed, snapshot or freshness" },
+	{ 0, "freshness", NULL, OPT_FLAG, &o.freshness,
+	  "with the checks of the sources that the selection comes from" },
 	{ 't', "threads", "N", OPT_UINT, &o.threads, "estimate the time with N threads" },
 	{ 0, "run-results", "FILE", OPT_TEXT, &o.run_results,
 	  "times of an earlier run (the history, else run_results.json beside the manifest)" },
@@ -224,7 +226,7 @@ find_plan_command(enum plan_command *found, struct err *err)
 			return 0;
 		}
 	err_set(err, "--command: unknown value '%s'", o.command);
-	return err_hint(err, "one of: build, run, test, seed, snapshot");
+	return err_hint(err, "one of: build, run, test, seed, snapshot, freshness");
 }
 
 static bool
@@ -240,12 +242,16 @@ fill_times(struct plan *p)
 }
 
 static int
-show(const struct graph *g, const struct set *nodes, enum plan_command command, struct err *err)
+show(const struct graph *g, struct set *nodes, enum plan_command command, struct err *err)
 {
 	struct view v = { 0 };
-	struct plan *p = plan_new(g, nodes, command, err);
+	struct plan *p;
 	size_t *path, n;
 
+	if (o.freshness)
+		plan_add_sources(g, command, nodes);
+	p = o.freshness ? plan_new_with_sources(g, nodes, command, err) :
+	    plan_new(g, nodes, command, err);
 	if (!p)
 		return EXIT_BAD_INPUT;
 	v.plan = p;

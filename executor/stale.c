@@ -20,6 +20,7 @@ struct stale {
 	/* By node index. */
 	uint32_t *cause;         /* the source that made it stale; NONE = not stale */
 	size_t *nstale;          /* parents that are */
+	const char **said;       /* of a stale source: what its check said; the task's */
 	struct buf why;
 };
 
@@ -47,6 +48,7 @@ stale_new(const struct plan *p, enum stale_rule rule)
 	s->rule = rule;
 	s->cause = xcalloc(p->graph->nnodes + 1, sizeof(*s->cause));
 	s->nstale = xcalloc(p->graph->nnodes + 1, sizeof(*s->nstale));
+	s->said = xcalloc(p->graph->nnodes + 1, sizeof(*s->said));
 	for (size_t i = 0; i < p->graph->nnodes; i++)
 		s->cause[i] = NONE;
 	return s;
@@ -59,6 +61,7 @@ stale_free(struct stale *s)
 		return;
 	free(s->cause);
 	free(s->nstale);
+	free(s->said);
 	buf_release(&s->why);
 	free(s);
 }
@@ -103,8 +106,10 @@ on_event(void *self, const struct run_event *ev, struct err *err)
 	struct stale *s = self;
 
 	(void)err;
-	if (ev->kind == EVENT_TASK && s->rule != STALE_NEVER && stale_found(ev->task))
+	if (ev->kind == EVENT_TASK && s->rule != STALE_NEVER && stale_found(ev->task)) {
+		s->said[ev->task->task->node->index] = ev->task->message;
 		spread(s, ev->task->task->node);
+	}
 	return 0;
 }
 
@@ -126,5 +131,7 @@ stale_why(void *self, const struct run_task *t)
 	buf_truncate(&s->why, 0);
 	buf_addf(&s->why, s->rule == STALE_ALL ? "all it comes from is stale, '%s' among it" :
 	    "'%s' is stale", s->plan->graph->nodes[cause].id);
+	if (s->said[cause])
+		buf_addf(&s->why, ": %s", s->said[cause]);
 	return s->why.data;
 }

@@ -9,7 +9,8 @@
  *   any    a node is stale when one of its parents is
  *   all    ... when each of its parents is: nothing it comes from is fresh
  * A plan that has the sources as tasks starts a node after all sources it comes from, so the answer
- * is final when it is asked for. Thread: main.
+ * is final when it is asked for. Owner: it borrows the messages of ended tasks, so ask while the
+ * schedule lives. Thread: main.
  */
 #ifndef HEDDLE_EXECUTOR_STALE_H
 #define HEDDLE_EXECUTOR_STALE_H

@@ -12,7 +12,8 @@ import subprocess
 import tempfile
 import threading
 
-from harness import DBT, HEDDLE, PROGRAM, PYTHON, Postgres, Run, cases, clean_env, edit, node_statuses, wait_until, write
+from harness import (DBT, HEDDLE, PROGRAM, PYTHON, Postgres, Run, cases, clean_env, edit, node_statuses, wait_until,
+                     write)
 
 # What each source's data is: a table made some days ago, and how dbt is told to look at it.
 DAY = "{warn_after: {count: 1, period: day}, error_after: {count: 30, period: day}%s}"
@@ -79,7 +80,7 @@ class Ages:
         elif like:
             shutil.copy(os.path.join(like.dir, "ages.duckdb"), self.dir)
         if not like:
-            self.sql("create schema if not exists %s;" % schema + "".join(
+            self.sql("create schema if not exists %s;create table %s.seen (what varchar(200));" % (schema, schema) + "".join(
                 "create table %s.%s (kind varchar(9), loaded_at timestamp, loaded_text varchar(40));" % (schema, name)
                 + ("" if days is None else self.rows(name, days))
                 for name, (days, _) in sources.items() if name != "no_table"))
@@ -280,7 +281,7 @@ def case_builds_that_check_first():
         stale = {"on_stale", "below_stale", "on_both", "on_aging"}
         assert skipped() == stale | {"not_null_on_stale_kind"}, skipped()
         assert {k.split(".")[2] for k in node_statuses(ages.dir)} == {*MODELS, "not_null_on_stale_kind"}
-        assert "'source.ages.raw.stale' is stale" in ages.last.out, ages.last.out
+        assert "'source.ages.raw.stale' is stale: last loaded 90 days ago" in ages.last.out, ages.last.out
         assert ages.verdicts() == {"fresh": "pass", "aging": "warn", "stale": "error"}, ages.verdicts()
         assert [w for w in ages.seen() if w.startswith("on_fresh")] == ["on_fresh success"], ages.seen()
         assert not [w for w in ages.seen() if w.startswith("stale ")], ages.seen()   # dbt's build knows no sources

@@ -108,7 +108,7 @@ any_skips_all_that_comes_from_a_stale_source(void **state)
 
 	(void)state;
 	check(r, "a skipped!, b skipped!, c success, d skipped!, f success, s error, t skipped!, u skipped!");
-	assert_string_equal(ended(r, "d")->why, "'source.p.s' is stale");
+	assert_string_equal(ended(r, "d")->why, "'source.p.s' is stale: s 1");
 	finish(r);
 	/* Past the lower limit is stale too. */
 	r = prepare(SHOP, NULL, "f: warn", STALE_ANY);
@@ -123,7 +123,7 @@ all_spares_what_has_a_fresh_parent(void **state)
 
 	(void)state;
 	check(r, "a skipped!, b skipped!, c success, d success, f success, s error, t skipped!, u skipped!");
-	assert_string_equal(ended(r, "b")->why, "all it comes from is stale, 'source.p.s' among it");
+	assert_string_equal(ended(r, "b")->why, "all it comes from is stale, 'source.p.s' among it: s 1");
 	finish(r);
 	r = prepare(SHOP, NULL, "s: stale; f: warn", STALE_ALL);
 	check(r, "a skipped!, b skipped!, c skipped!, d skipped!, f warn, s error, t skipped!, u skipped!");
