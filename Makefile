@@ -152,6 +152,7 @@ EXPORTERS = \
 	exporters/picture_colour.c \
 	exporters/plan_json.c \
 	exporters/policy.c \
+	exporters/prefect.c \
 	exporters/pydbt.c \
 	exporters/registry.c \
 	exporters/rows.c \

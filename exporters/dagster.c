@@ -255,7 +255,7 @@ void
 dagster_write_definitions(struct emit *e, const struct export_job *job, const char *arguments)
 {
 	const struct task_options *o = job->tasks;
-	bool scheduled = o->schedule && strcmp(o->schedule, "none") != 0;
+	bool scheduled = pydbt_is_scheduled(o);
 	char *name = pydbt_name(job->title);
 
 	emit_line(e, "job = dg.define_asset_job(");
@@ -285,23 +285,12 @@ count(struct dagster *d)
 }
 
 static int
-check_options(const struct task_options *o, struct err *err)
-{
-	const char *unused = o->image ? "image" : o->secret ? "secret" : NULL;
-
-	if (!unused)
-		return 0;
-	err_set(err, "--%s: dagster has no use for it", unused);
-	return err_hint(err, "its ops run where the code location runs: name the image there");
-}
-
-static int
 dagster_write(const struct export_job *job, struct buf *out, struct err *err)
 {
 	struct dagster d = { .job = job, .o = job->tasks };
 	int rc = -1;
 
-	if (check_options(d.o, err) < 0)
+	if (pydbt_check_options("dagster", d.o, err) < 0)
 		return -1;
 	if (d.o->style && strcmp(d.o->style, "dbt_assets") == 0)
 		return dagster_project_write(job, out, err);

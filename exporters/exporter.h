@@ -142,7 +142,7 @@ struct exporter {
 #define TEST_KINDS (KIND_BIT(KIND_TEST) | KIND_BIT(KIND_UNIT_TEST))
 
 /* one file each */
-extern const struct exporter exporter_airflow, exporter_dagster, exporter_argo, exporter_kubernetes,
+extern const struct exporter exporter_airflow, exporter_dagster, exporter_prefect, exporter_argo, exporter_kubernetes,
 	exporter_github, exporter_kestra, exporter_html, exporter_svg, exporter_dot, exporter_mermaid, exporter_graphml,
 	exporter_json;
 
