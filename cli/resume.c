@@ -3,13 +3,17 @@
 #include <string.h>
 
 #include "executor/retry.h"
+#include "util/text.h"
 #include "util/xalloc.h"
 
-/* The commit may have happened although no end was written, or the end did not know. */
+#define UNKNOWN "outcome unknown: its rows may be there already, and it appends; "
+
+/* The commit may have happened although no end was written, or the end did not know. A retry that left
+ * such a node alone knows no more than the run before it. */
 static bool
 outcome_unknown(const struct journal_node *n)
 {
-	if (n->running)
+	if (n->running || (n->why && text_starts(n->why, UNKNOWN)))
 		return true;
 	return n->class && (strcmp(n->class, error_class_name(CLASS_CONNECTION)) == 0 ||
 	    strcmp(n->class, error_class_name(CLASS_WORKER_LOST)) == 0 ||
@@ -34,8 +38,7 @@ judge(const struct task *t, const struct journal_node *n, const char *adapter)
 	    !t->policy.retry_any && !t->policy.rerun_unknown) {
 		k.known = true;
 		k.status = RESULT_ERROR;
-		k.why = "outcome unknown: its rows may be there already, and it appends; "
-		    "look, then run it with --rerun-unknown";
+		k.why = UNKNOWN "look, then run it with --rerun-unknown";
 	}
 	return k;
 }

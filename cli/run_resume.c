@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 
 #include "cli/changes.h"
+#include "cli/cmd.h"
 #include "cli/record.h"
 #include "cli/resume.h"
 #include "util/buf.h"
@@ -101,8 +102,8 @@ say_resumed(struct run *r, const struct resume_counts *c)
 	    name_of(r->earlier), c->kept, c->again);
 	if (c->rebuilt)
 		buf_addf(&b, ", %zu of them for the sake of failed tests", c->rebuilt);
-	/* A run that was cut off has no word of what it had not started yet. */
-	if (c->new_tasks && r->earlier->ended)
+	/* A run that was cut off, or could not write it down, has no word of what it had not started. */
+	if (c->new_tasks && r->earlier->ended && r->earlier->exit_code <= EXIT_NODE_FAILED)
 		buf_addf(&b, ", %zu of them new in the manifest", c->new_tasks);
 	if (c->gone)
 		buf_addf(&b, "; %zu of its nodes are no longer selected", c->gone);

@@ -244,7 +244,7 @@ say_ended(struct progress *g, const struct run_event *ev)
 		add_detail(g, t->why);
 	} else if (bad || t->status == RESULT_WARN) {
 		add_detail(g, t->message);
-		if (bad && t->why && t->class != CLASS_NONE)
+		if (bad && t->why && (t->class != CLASS_NONE || t->attempts == 0))
 			add_detail(g, t->why);
 		if (ev->result && ev->result->compiled_path) {
 			buf_adds(&g->line, "  compiled code: ");

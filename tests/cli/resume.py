@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import tempfile
+import time
 
 from harness import (HEDDLE, SHOP, Postgres, Run, alive, cases, clean_env, copy_project, descendants, edit,
                      node_statuses, processes, start, wait_until, write)
@@ -100,6 +101,39 @@ def case_duckdb_all_killed():
         assert done > 5 and done + again == len(all_good(project)), retry.out
         # It is done: there is nothing left to continue.
         assert "nothing to do" in project.heddle("retry").check(0).out
+
+
+def case_unknown_outcome_stays_unknown():
+    """A node that appends was cut off: no retry runs it by itself, however often; --rerun-unknown does."""
+    with Project("{{ config(materialized='incremental', incremental_strategy='append') }}\n" + ENDLESS) as project:
+        project.start()
+        project.kill(*project.family, project.p.pid)
+        project.p.wait()
+        write(project.dir, "models/marts/slow.sql",
+              "{{ config(materialized='incremental', incremental_strategy='append') }}\nselect 1 as n\n")
+        for _ in range(2):
+            retry = project.heddle("retry").check(1)
+            found = node_statuses(project.dir)
+            assert "outcome unknown: its rows may be there already, and it appends" in retry.out, retry.out
+            assert found["model.shop.slow"] == "error" and found["model.shop.after_slow"] == "skipped", found
+        project.heddle("retry", "--rerun-unknown").check(0)
+        all_good(project)
+
+
+def case_limits_of_time_and_of_nothing():
+    with Project("select 1 as n\n") as project:
+        nothing = ("build", "--select", "no_such_model")
+        assert "empty" in project.heddle(*nothing).check(0).out
+        assert "the selection is empty" in project.heddle(*nothing, "--fail-if-empty").check(2).out
+        assert "expected a time of day like 06:00" in project.heddle("build", "--deadline", "25:00").check(2).out
+        # It comes while dbt starts; a second before now would mean tomorrow.
+        soon = time.strftime("%H:%M:%S", time.localtime(time.time() + 1))
+        late = project.heddle("run", "--select", "slow", "days", "--deadline", soon).check(1)
+        assert set(node_statuses(project.dir).values()) == {"skipped"}, late.out
+        assert "stopped by the time limit" in late.out, late.out
+        past = time.strftime("%H:%M:%S", time.localtime(time.time() - 1))
+        project.heddle("retry", "--deadline", past, "--max-time", "1h").check(0)
+        all_good(project)
 
 
 def case_postgres_sessions_are_ended():
