@@ -77,6 +77,7 @@ EXECUTOR = \
 	executor/board.c \
 	executor/child.c \
 	executor/classify.c \
+	executor/classify_rules.c \
 	executor/config.c \
 	executor/config_read.c \
 	executor/events.c \

@@ -18,22 +18,35 @@ struct explain_opts {
 };
 
 static void
-say(const char *pattern, enum error_class class)
+say_why(const char *pattern, const struct classified *c)
 {
-	const struct result r = { .status = RESULT_ERROR, .class = class };
-	struct retry_verdict v = retry_decide(&policy_built_in, 1, false, &r, 0.5);
 	char *safe = pattern ? text_safe_line(pattern) : NULL;
 
-	printf("class:   %s\n", error_class_name(class));
 	if (pattern)
 		printf("because: it matches '%s' of heddle.yml\n", safe);
+	else if (!c->by)
+		puts("because: nothing known says otherwise: the database refused the statement");
+	else
+		printf("because: %s (%s '%s'%s%s)\nsource:  %s\n", c->why, c->by,
+		    c->what + (*c->what == '^'), c->adapter ? " of " : "", c->adapter ? c->adapter : "", c->source);
+	free(safe);
+}
+
+static void
+say(const char *pattern, const struct classified *c)
+{
+	enum error_class class = pattern ? CLASS_TRANSIENT : c->class;
+	const struct result r = { .status = RESULT_ERROR, .class = class };
+	struct retry_verdict v = retry_decide(&policy_built_in, 1, false, &r, 0.5);
+
+	printf("class:   %s\n", error_class_name(class));
+	say_why(pattern, c);
 	if (v.delay_ms >= 0)
 		printf("retried: yes, after %.1f s unless a rule says otherwise\n", (double)v.delay_ms / 1000);
 	else
 		printf("retried: no, %s\n", v.why);
 	if (class == CLASS_CONNECTION || class == CLASS_WORKER_LOST || class == CLASS_TIMEOUT)
 		puts("         a node that appends is not retried: its rows may be there already");
-	free(safe);
 }
 
 static int
@@ -41,7 +54,7 @@ explain(const struct explain_opts *o, struct err *err)
 {
 	const char *message = o->text.v[0];
 	const struct failure f = {
-		.adapter = o->adapter,
+		.adapter = o->adapter ? o->adapter : CLASSIFY_ANY_ADAPTER,
 		.status = RESULT_ERROR,
 		.code = o->code,
 		.types = &o->type,
@@ -55,12 +68,12 @@ explain(const struct explain_opts *o, struct err *err)
 
 	project_find(&project, &o->given);
 	if (policies_load(&policies, project.dir, err) == 0) {
-		enum error_class class = classify(&f);
+		struct classified c = classify_why(&f);
 		const char *pattern;
 
 		t = transient_new(policies.config.transient, policies.config.ntransient);
-		pattern = error_class_transient(class) ? NULL : transient_match(t, message);
-		say(pattern, pattern ? CLASS_TRANSIENT : class);
+		pattern = error_class_transient(c.class) ? NULL : transient_match(t, message);
+		say(pattern, &c);
 		transient_free(t);
 		code = EXIT_GOOD;
 	}
@@ -74,7 +87,7 @@ explain_main(int argc, char **argv, struct err *err)
 {
 	struct explain_opts o = { 0 };
 	const struct opt own[] = {
-		{ 0, "adapter", "NAME", OPT_TEXT, &o.adapter, "postgres, duckdb, ...; codes differ between them" },
+		{ 0, "adapter", "NAME", OPT_TEXT, &o.adapter, "postgres, snowflake, ...: only what is known of it counts (any)" },
 		{ 0, "code", "CODE", OPT_TEXT, &o.code, "SQLSTATE or HTTP status the database gave" },
 		{ 0, "type", "CLASS", OPT_TEXT, &o.type, "exception class, as psycopg2.errors.LockNotAvailable" },
 		{ 0, "project-dir", "DIR", OPT_TEXT, &o.given.project_dir, "whose heddle.yml counts" },
@@ -102,9 +115,10 @@ out:
 
 const struct command cmd_explain_error = {
 	.name = "explain-error",
-	.summary = "which class an error has, and whether it is retried",
+	.summary = "which class an error has and why, and whether it is retried",
 	.usage = "TEXT [options]",
 	.examples = "  heddle explain-error \"deadlock detected\"\n"
+	    "  heddle explain-error \"[DELTA_CONCURRENT_APPEND] Transaction conflict detected\"\n"
 	    "  heddle explain-error --adapter postgres --code 57P01 \"terminating connection\"\n",
 	.run = explain_main,
 };

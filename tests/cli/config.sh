@@ -43,6 +43,11 @@ expect 'a syntax error' 'retried: no, the database would refuse it again' "$out"
 out=$("$HEDDLE" explain-error --project-dir project --adapter postgres --code 08006 'server closed the connection unexpectedly')
 expect 'a lost connection' 'class:   connection lost' "$out"
 expect 'an appending node' 'a node that appends is not retried' "$out"
+out=$("$HEDDLE" explain-error --project-dir project "000625 (57014): Statement '1' has locked table 'T'")
+expect 'words of one database' "because: too many statements wait for the table's lock (words '000625 (' of snowflake)" "$out"
+expect 'a source' 'source:  docs.snowflake.com' "$out"
+out=$("$HEDDLE" explain-error --project-dir project --adapter postgres "000625 (57014): Statement '1'")
+expect 'another database' 'class:   database' "$out"
 out=$("$HEDDLE" explain-error 2>&1)
 expect 'no text' 'expected the text of one error' "$out"
 exit $((fails > 0))
