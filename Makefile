@@ -8,7 +8,7 @@
 PROG    = heddle
 VERSION = 0.1.0
 PREFIX  = /usr/local
-PKGS    = libcjson libuv igraph sqlite3 yaml-0.1
+PKGS    = libcjson libuv igraph sqlite3 yaml-0.1 libcurl
 B       = build$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 comma  := ,
 
@@ -17,7 +17,8 @@ WARN    = -Wall -Wextra -Wshadow -Wundef -Wvla -Wwrite-strings -Wstrict-prototyp
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -I$(B) $(WARN) $(if $(WERROR),-Werror) \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
 	$(shell pkg-config --cflags $(PKGS)) -DHEDDLE_VERSION='"$(VERSION)"' $(CFLAGS)
-LIBS    = $(shell pkg-config --libs $(PKGS)) -lpthread -lm
+# libcurl is loaded when it is needed (executor/http.c).
+LIBS    = $(shell pkg-config --libs $(filter-out libcurl,$(PKGS))) -lpthread -ldl -lm
 
 # One subject per line: this is the table of contents.
 UTIL = \
@@ -79,6 +80,7 @@ EXECUTOR = \
 	executor/classify.c \
 	executor/classify_rules.c \
 	executor/config.c \
+	executor/config_notify.c \
 	executor/config_read.c \
 	executor/events.c \
 	executor/history.c \
@@ -88,9 +90,12 @@ EXECUTOR = \
 	executor/history_read.c \
 	executor/history_stats.c \
 	executor/history_write.c \
+	executor/http.c \
 	executor/journal.c \
 	executor/journal_read.c \
 	executor/lock.c \
+	executor/notify.c \
+	executor/notify_body.c \
 	executor/pool.c \
 	executor/proc_posix.c \
 	executor/progress.c \
@@ -204,6 +209,7 @@ CLI = \
 	cli/run_args.c \
 	cli/run_history.c \
 	cli/run_nodes.c \
+	cli/run_notify.c \
 	cli/run_outcome.c \
 	cli/run_resume.c \
 	cli/run_setup.c \
@@ -223,6 +229,7 @@ TESTS = \
 	tests/executor/test_history.c \
 	tests/executor/test_journal.c \
 	tests/executor/test_lock.c \
+	tests/executor/test_notify.c \
 	tests/executor/test_pool.c \
 	tests/executor/test_proc.c \
 	tests/executor/test_python.c \
@@ -284,6 +291,7 @@ SCRIPTS = \
 	tests/cli/parity.py \
 	tests/cli/shell.sh \
 	tests/cli/freshness.py \
+	tests/cli/notify.py \
 	tests/cli/retry.py \
 	tests/cli/resume.py \
 	tests/cli/signals.py \

@@ -100,6 +100,7 @@ run_project(const struct run_request *rq, struct err *err)
 	words_add(&r.dbt, NULL);
 	r.progress = progress_new(&early);
 	code = exit_code(run_steps(&r, err), err);
+	run_notify(&r, code, err);
 	backend_release(&r.dbt_runs);
 	schedule_free(r.schedule);
 	journal_free(r.journal);

@@ -45,11 +45,17 @@ bool
 run_history_weigh(struct history *h, struct plan *p, const char *run_results)
 {
 	double *usual = xcalloc(p->ntasks + 1, sizeof(*usual));
+	const char **last = xcalloc(p->ntasks + 1, sizeof(*last));
 	bool known;
 
-	history_medians(h, p, usual);
+	history_medians(h, p, usual, last);
 	known = weights_fill(p, run_results, usual) > 0;
+	/* The history knows of runs that the last results, of fewer nodes perhaps, do not. */
+	for (size_t i = 0; i < p->ntasks; i++)
+		if (last[i])
+			p->tasks[i].last_status = last[i];
 	free(usual);
+	free(last);
 	return known;
 }
 

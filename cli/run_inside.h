@@ -6,6 +6,7 @@
  *   run_nodes.c     the plan carried out: observers, scheduler, on-run-end
  *   run_sources.c   sources: which are checked, what their age skips, sources.json
  *   run_outcome.c   what is said and kept: progress, hooks, run_results.json, summary
+ *   run_notify.c    who is told how it ended
  *
  * Thread: main. Errors: 0, or -1 with err, unless an exit code is returned. */
 #ifndef HEDDLE_CLI_RUN_INSIDE_H
@@ -127,5 +128,10 @@ int run_take_hooks(struct run *r, char *const *hooks, size_t n, bool at_start, s
 int run_write_results(struct run *r, struct err *err);
 void run_summarize(struct run *r, bool failed);
 bool run_has_failed(const struct run *r);
+
+/* ---- run_notify.c ---- */
+
+/* err: why there was no run, or empty. */
+void run_notify(const struct run *r, int exit_code, const struct err *err);
 
 #endif

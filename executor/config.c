@@ -6,6 +6,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "executor/config_notify.h"
 #include "executor/config_read.h"
 #include "util/buf.h"
 #include "util/fs.h"
@@ -351,6 +352,8 @@ read_file(struct config_reader *rd, const struct ynode *root, void *into)
 	static const struct config_key keys[] = {
 		{ "threads", read_threads }, { "retries", default_retries }, { "timeout", default_timeout },
 		{ "runner", read_runner }, { "command", read_command }, { "rules", read_rules }, { "pools", read_pools }, { "transient", read_transient },
+		{ "on_failure", config_notify }, { "on_success", config_notify },
+		{ "on_recovery", config_notify },
 	};
 
 	return CONFIG_MAPPING(rd, root, "top level", keys, into);

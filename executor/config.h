@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "executor/notify.h"
 #include "graph/plan.h"
 #include "util/arena.h"
 #include "util/err.h"
@@ -73,6 +74,8 @@ struct config {
 	size_t nrules;
 	struct config_pool *pools;
 	size_t npools;
+	struct notify_hook *hooks;    /* who is told how a run ended (executor/notify.h) */
+	size_t nhooks;
 	const char **transient;       /* extended regular expressions, checked */
 	size_t ntransient;
 };

@@ -105,14 +105,17 @@ history_close(struct history *h)
 }
 
 size_t
-history_medians(struct history *h, const struct plan *p, double *seconds)
+history_medians(struct history *h, const struct plan *p, double *seconds, const char **last)
 {
 	if (!h || h->broken) {
-		for (size_t i = 0; i < p->ntasks; i++)
+		for (size_t i = 0; i < p->ntasks; i++) {
 			seconds[i] = -1;
+			if (last)
+				last[i] = NULL;
+		}
 		return 0;
 	}
-	return history_writer_medians(h->writer, h->project, h->target, p, seconds);
+	return history_writer_medians(h->writer, h->project, h->target, p, seconds, last);
 }
 
 /* ---- the beginning of a run ---- */

@@ -38,9 +38,11 @@ void history_close(struct history *h);
 /*
  * seconds[i]: the median of task i's last good runs (HISTORY_MEDIAN_RUNS at most) of this project
  * and target, or -1 when it has none. Returns how many tasks have one.
+ * last[i]: dbt's word for how its newest attempt ended, or NULL when none is known. last may be
+ * NULL.
  */
 #define HISTORY_MEDIAN_RUNS 20
-size_t history_medians(struct history *h, const struct plan *p, double *seconds);
+size_t history_medians(struct history *h, const struct plan *p, double *seconds, const char **last);
 
 /* What is known of a run before its first node. Any text but run_id and command may be NULL. */
 struct history_facts {

@@ -34,7 +34,7 @@ void history_bind_count(struct sqlite3_stmt *q, int at, int64_t n);   /* negativ
 
 /* See history_medians(). */
 size_t history_db_medians(struct sqlite3 *db, const char *project, const char *target,
-    const struct plan *p, double *seconds);
+    const struct plan *p, double *seconds, const char **last);
 
 /* ---- for readers ---- */
 

@@ -16,6 +16,7 @@
 
 struct samples {
 	int64_t node;            /* in the file; 0 = the task is new to it */
+	const char *last;        /* how its newest attempt ended; NULL: none is known */
 	size_t n;
 	int32_t ms[HISTORY_MEDIAN_RUNS];
 };
@@ -73,6 +74,14 @@ counts(const char *status)
 	return s >= 0 && (result_status_good((enum result_status)s) || s == RESULT_FAIL);
 }
 
+static const char *
+status_word(const char *status)
+{
+	int s = status ? result_status_find(status) : -1;
+
+	return s >= 0 ? result_status_name((enum result_status)s) : NULL;
+}
+
 /* The row at hand: status, took_ms, node. */
 static void
 take(struct search *s, struct sqlite3_stmt *q)
@@ -82,6 +91,8 @@ take(struct search *s, struct sqlite3_stmt *q)
 	struct samples *v = task ? &s->samples[task - 1] : NULL;
 
 	s->nrows++;
+	if (v && !v->last)
+		v->last = status_word((const char *)sqlite3_column_text(q, 0));
 	if (!v || v->n == HISTORY_MEDIAN_RUNS || sqlite3_column_type(q, 1) == SQLITE_NULL ||
 	    !counts((const char *)sqlite3_column_text(q, 0)))
 		return;
@@ -163,7 +174,7 @@ median_s(struct samples *v)
 
 size_t
 history_db_medians(struct sqlite3 *db, const char *project, const char *target,
-    const struct plan *p, double *seconds)
+    const struct plan *p, double *seconds, const char **last)
 {
 	struct search s = { .db = db, .ntasks = p->ntasks };
 	size_t n = 0;
@@ -177,6 +188,8 @@ history_db_medians(struct sqlite3 *db, const char *project, const char *target,
 	for (size_t i = 0; i < p->ntasks; i++) {
 		seconds[i] = s.samples[i].n ? median_s(&s.samples[i]) : -1;
 		n += s.samples[i].n > 0;
+		if (last)
+			last[i] = s.samples[i].last;
 	}
 	free(s.samples);
 	free(s.task_of);

@@ -198,5 +198,5 @@ size_t
 history_read_medians(struct history_reader *r, const char *project, const char *target,
     const struct plan *p, double *seconds)
 {
-	return history_db_medians(r->db, project, target, p, seconds);
+	return history_db_medians(r->db, project, target, p, seconds, NULL);
 }

@@ -310,7 +310,7 @@ history_writer_drop_oldest(struct history_writer *w)
 
 size_t
 history_writer_medians(struct history_writer *w, const char *project, const char *target,
-    const struct plan *p, double *seconds)
+    const struct plan *p, double *seconds, const char **last)
 {
-	return history_db_medians(w->db, project, target, p, seconds);
+	return history_db_medians(w->db, project, target, p, seconds, last);
 }

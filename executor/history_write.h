@@ -71,7 +71,7 @@ bool history_writer_end(struct history_writer *w, int64_t run, const struct hist
 bool history_writer_drop_oldest(struct history_writer *w);
 
 size_t history_writer_medians(struct history_writer *w, const char *project, const char *target,
-    const struct plan *p, double *seconds);
+    const struct plan *p, double *seconds, const char **last);
 
 /* SQLite's words for the last trouble. */
 const char *history_writer_trouble(const struct history_writer *w);

@@ -5,7 +5,7 @@
  * A child has its own process group, standard input from /dev/null, default signal handling, no
  * descriptor of ours but those named, and no shell unless argv says so. A guard process (started
  * with the first child) kills every group that is still alive when this program is gone, however it
- * went. Done means the output ended and the exit status is known; a grandchild that keeps the
+ * went; but for one whose start had not returned yet. Done means the output ended and the exit status is known; a grandchild that keeps the
  * output open is given a second after the exit, then the group is killed.
  * Errors: 0, or -1 with err. */
 #ifndef HEDDLE_EXECUTOR_PROC_H
@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "util/buf.h"
@@ -24,8 +25,10 @@ struct proc_options {
 	const char *file;             /* the program, when that was done; or NULL */
 	const char *const *env;       /* NAME=VALUE on top of ours, NULL-ended, or NULL */
 	const char *dir;              /* working directory, or NULL = ours */
+	int in_fd;                    /* standard input; 0 = /dev/null */
 	int keep_fd;                  /* arrives as descriptor 3; -1 = none */
 	bool separate;                /* standard output alone; standard error is ours */
+	int64_t timeout_ms;           /* then the group is killed; 0 = none */
 	size_t tail;                  /* keep about the last so many bytes of output; 0 = all */
 };
 
@@ -33,6 +36,7 @@ struct proc {
 	pid_t pid;                    /* 0 = none, or reaped */
 	int out;                      /* standard output and error, readable; -1 */
 	size_t tail;
+	int64_t due_ms;               /* monotonic: when the group is killed; 0 = never */
 	unsigned guarded;             /* the guard's place for it */
 	pthread_mutex_t lock;         /* guards pid against signals to a reaped one */
 };

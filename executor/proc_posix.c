@@ -238,7 +238,10 @@ spawn(pid_t *pid, const struct proc_options *o, char **env, int out)
 	posix_spawnattr_setflags(&attr,
 	    POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+	if (o->in_fd > 0)
+		posix_spawn_file_actions_adddup2(&actions, o->in_fd, 0);
+	else
+		posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&actions, out, 1);
 	if (!o->separate)
 		posix_spawn_file_actions_adddup2(&actions, out, 2);
@@ -281,6 +284,7 @@ proc_start(struct proc *p, const struct proc_options *o, struct err *err)
 	p->pid = pid;
 	p->out = ends[0];
 	p->tail = o->tail;
+	p->due_ms = o->timeout_ms > 0 ? clock_mono_ms() + o->timeout_ms : 0;
 	return 0;
 }
 
@@ -357,6 +361,26 @@ read_piece(const struct proc *p, struct buf *out, int timeout_ms)
 	return n > 0;
 }
 
+static void
+kill_when_due(struct proc *p)
+{
+	if (p->due_ms && clock_mono_ms() >= p->due_ms)
+		proc_signal(p, SIGKILL);
+}
+
+/* Outside the lock: signals must reach it meanwhile. */
+static void
+await_end(struct proc *p)
+{
+	const struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
+
+	while (p->due_ms && !has_ended(p->pid, WNOHANG)) {
+		nanosleep(&pause, NULL);
+		kill_when_due(p);
+	}
+	has_ended(p->pid, 0);
+}
+
 int
 proc_wait(struct proc *p, struct buf *out)
 {
@@ -364,6 +388,7 @@ proc_wait(struct proc *p, struct buf *out)
 	int code = 255, more;
 
 	while (p->out >= 0 && (more = read_piece(p, out, OUTPUT_POLL_MS)) != 0) {
+		kill_when_due(p);
 		if (more > 0 && !ended_ms)
 			continue;
 		if (!ended_ms && has_ended(p->pid, WNOHANG))
@@ -374,7 +399,7 @@ proc_wait(struct proc *p, struct buf *out)
 		}
 	}
 	if (p->pid > 0) {
-		has_ended(p->pid, 0);   /* wait here, outside the lock */
+		await_end(p);
 		reap(p, 0, &code);
 	}
 	return code;

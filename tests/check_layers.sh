@@ -25,6 +25,7 @@ fence 'igraph lives in graph/dag.c and exporters/layout.c' '#include <igraph' 'g
 fence 'libuv lives in executor/pool.c' '#include <uv\.h' 'executor/pool\.c'
 fence 'libyaml lives in the YAML readers' '#include <yaml\.h' 'util/ytree\.c'
 fence 'SQLite lives in executor/history*.c' '#include <sqlite3\.h' 'executor/history[a-z_]*\.c'
-fence 'no library type in headers' '#include <(igraph|uv\.h|yaml\.h|sqlite3\.h|cjson)' '[a-z]*/[a-z_]*\.c'
+fence 'libcurl lives in executor/http.c' '#include <curl/' 'executor/http\.c'
+fence 'no library type in headers' '#include <(igraph|uv\.h|yaml\.h|sqlite3\.h|curl/|cjson)' '[a-z]*/[a-z_]*\.c'
 fence 'unsafe libc call' '(^|[^a-z_])(strcpy|strcat|sprintf|strtok|atoi|gmtime|localtime|system) ?\(' 'none'
 exit $bad

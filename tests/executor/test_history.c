@@ -341,7 +341,7 @@ test_medians_are_of_the_last_good_runs(void **state)
 	ho = options_of(&w, "dev");
 	h = history_open(&ho, &err);
 	assert_non_null(h);
-	assert_int_equal(history_medians(h, &w.plan, seconds), 58);
+	assert_int_equal(history_medians(h, &w.plan, seconds, NULL), 58);
 	/* runs 6..25: their median is 15.5 ms */
 	assert_true(seconds[0] > 0.01549 && seconds[0] < 0.01551);
 	assert_true(seconds[1] < 0 && seconds[2] < 0);
@@ -351,12 +351,12 @@ test_medians_are_of_the_last_good_runs(void **state)
 	whole = w.plan.ntasks;
 	w.plan.ntasks = 4;
 	seconds[0] = seconds[3] = 0;
-	assert_int_equal(history_medians(h, &w.plan, seconds), 2);
+	assert_int_equal(history_medians(h, &w.plan, seconds, NULL), 2);
 	assert_true(seconds[0] > 0.01549 && seconds[0] < 0.01551);
 	assert_true(seconds[3] > 0.099 && seconds[3] < 0.101);
 	w.plan.ntasks = whole;
 	history_close(h);
-	assert_int_equal(history_medians(NULL, &w.plan, seconds), 0);
+	assert_int_equal(history_medians(NULL, &w.plan, seconds, NULL), 0);
 	assert_true(seconds[0] < 0);
 	world_release(&w);
 }
@@ -825,7 +825,7 @@ test_cost_of_many_tasks(void **state)
 	}
 	begin(&w, "run-x");
 	began = clock_mono_us();
-	assert_int_equal(history_medians(w.h, &w.plan, seconds), 20000);
+	assert_int_equal(history_medians(w.h, &w.plan, seconds, NULL), 20000);
 	printf("medians of 3 runs: %.2f us a task\n", (double)(clock_mono_us() - began) / 20000);
 	end(&w, 0);
 	free(seconds);

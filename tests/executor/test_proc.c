@@ -208,6 +208,7 @@ test_children_end_when_the_program_is_killed(void **state)
 			assert_int_equal(sscanf(line, "%d %d", &child, &grandchild), 2);
 	}
 	fclose(f);
+	nap_ms(1000);   /* the child may speak before its start was noted */
 	kill(program, SIGKILL);
 	waitpid(program, NULL, 0);
 	assert_true(is_gone(child));
