@@ -55,6 +55,7 @@ add_options(cJSON *into, const struct run_request *rq)
 	cJSON_AddBoolToObject(into, "rerun_unknown", rq->rerun_unknown);
 	cJSON_AddBoolToObject(into, "freshness", rq->freshness);
 	cJSON_AddStringToObject(into, "skip_stale", stale_rule_name(rq->skip_stale));
+	add_text(into, "history", rq->history);
 	add_text(into, "runner", rq->runner);
 	add_text(into, "command", rq->template);
 	add_text(into, "manifest", rq->manifest);

@@ -110,6 +110,7 @@ record_restore(struct run_request *rq, struct arena *arena, const char *settings
 	rule = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, "skip_stale"));
 	if (rule && stale_rule_find(rule) >= 0)
 		rq->skip_stale = (enum stale_rule)stale_rule_find(rule);
+	rq->history = text_of(arena, o, "history");
 	rq->runner = text_of(arena, o, "runner");
 	rq->template = text_of(arena, o, "command");
 	rq->manifest = text_of(arena, o, "manifest");
