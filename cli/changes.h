@@ -1,7 +1,7 @@
 /* cli/changes.h -- what changed in a project between a run and the one that continues it.
  *
- * A run keeps its manifest beside its record, the newest run alone: it may be large. Nothing here is
- * an error: a run without a kept manifest can be continued as well. Thread: main. */
+ * A run keeps its manifest beside its record, the newest run alone: it may be large. Nothing here
+ * is an error: a run without a kept manifest can be continued as well. Thread: main. */
 #ifndef HEDDLE_CLI_CHANGES_H
 #define HEDDLE_CLI_CHANGES_H
 

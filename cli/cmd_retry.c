@@ -35,12 +35,13 @@ retry_found(struct run_request *rq, const struct retry_opts *o, struct journal_r
 }
 
 /* dbt's run is in the target folder alone. Our dbt will write another manifest there, by rename: a
- * link keeps the one of that run for comparison. When the one that is there is newer than the results,
- * only a link made earlier will do (a retry that was refused). Returns the link's name. */
+ * link keeps the one of that run for comparison. When the one that is there is newer than the
+ * results, only a link made earlier will do (a retry that was refused). Returns the link's name. */
 static char *
 link_manifest(const struct project *project, const char *results)
 {
-	char *folder = record_manifest_dir(results), *manifest = fs_join(project->target, "manifest.json");
+	char *folder = record_manifest_dir(results);
+	char *manifest = fs_join(project->target, "manifest.json");
 	char *kept = fs_join(folder, "manifest.json");
 	int64_t run_ms = fs_mtime_ms(results);
 	struct err ignored = ERR_INIT;
@@ -103,7 +104,8 @@ retry_main(int argc, char **argv, struct err *err)
 		  "run appending nodes even when their commit may have happened" },
 		{ 0, "rebuild-tested", NULL, OPT_FLAG, &rq.rebuild_tested,
 		  "what a failed test reads runs again first" },
-		{ 0, "state-dir", "DIR", OPT_TEXT, &rq.state_dir, "where the records of runs are (TARGET/heddle/runs)" },
+		{ 0, "state-dir", "DIR", OPT_TEXT, &rq.state_dir,
+		  "where the records of runs are (TARGET/heddle/runs)" },
 		{ 0, "dry-run", NULL, OPT_FLAG, &rq.dry_run, "say what would run, in order; run nothing" },
 		{ 0, "events", "FD|FILE", OPT_TEXT, &rq.events,
 		  "what happens as JSON lines, for another program (docs/events.md)" },

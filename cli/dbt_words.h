@@ -1,5 +1,5 @@
-/* cli/dbt_words.h -- the "args" that dbt writes into run_results.json -> the command line that gives
- * them again, as `dbt retry` does it (dbt/cli/flags.py command_params, dbt/task/retry.py).
+/* cli/dbt_words.h -- the "args" that dbt writes into run_results.json -> the command line that
+ * gives them again, as `dbt retry` does it (dbt/cli/flags.py command_params, dbt/task/retry.py).
  *
  * These are dbt's arguments as it resolved them: from the command line, the environment and the
  * project's flags. So the run is the same again wherever it is continued from. Left out is what

@@ -2,8 +2,8 @@
  * `--resume` means. executor/journal.h holds the lines.
  *
  * Settings are a JSON object: "command", "dbt_args" (as typed, verb first), "options" (heddle's own),
- * "args" (dbt's own account of them, resolved: command line, environment, project flags), "threads",
- * "project", "profile", "target", "adapter". Values of secrets are masked.
+ * "args" (dbt's account of its own, resolved from command line, environment, project flags),
+ * "threads", "project", "profile", "target", "adapter". Values of secrets are masked.
  * Thread: main. */
 #ifndef HEDDLE_CLI_RECORD_H
 #define HEDDLE_CLI_RECORD_H
@@ -43,8 +43,8 @@ int record_restore(struct run_request *rq, struct arena *arena, const char *sett
  * NULL. 1 = found and read, 0 = there is none, -1 = err. */
 int record_find(struct journal_run *run, const char *dir, const char *name, struct err *err);
 
-/* A run that dbt itself wrote to target/run_results.json after the newest one recorded in dir, as if
- * we had recorded it; its path is that file's. 1, 0 or -1 as above. */
+/* A run that dbt itself wrote to target/run_results.json after the newest one recorded in dir, as
+ * if we had recorded it; its path is that file's. 1, 0 or -1 as above. */
 int record_find_dbt(struct journal_run *run, const char *dir, const char *target, struct err *err);
 
 /* The newest run of the same settings, when it has not ended well. 1, 0 or -1 as above. */

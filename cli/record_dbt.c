@@ -1,8 +1,9 @@
 /*
- * record_dbt.c -- a run by dbt itself, from its run_results.json, as if we had kept a journal of it.
+ * record_dbt.c -- a run by dbt itself, from its run_results.json, as if we had kept a journal of
+ * it.
  *
- * Source: dbt-core 1.11 task/retry.py. As there, what ended well stays and hooks do not count; nodes
- * that the file does not know (dbt was interrupted) run too.
+ * Source: dbt-core 1.11 task/retry.py. As there, what ended well stays and hooks do not count;
+ * nodes that the file does not know (dbt was interrupted) run too.
  */
 #include "cli/record.h"
 

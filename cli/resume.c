@@ -8,8 +8,8 @@
 
 #define UNKNOWN "outcome unknown: its rows may be there already, and it appends; "
 
-/* The commit may have happened although no end was written, or the end did not know. A retry that left
- * such a node alone knows no more than the run before it. */
+/* The commit may have happened although no end was written, or the end did not know. A retry that
+ * left such a node alone knows no more than the run before it. */
 static bool
 outcome_unknown(const struct journal_node *n)
 {
@@ -64,7 +64,8 @@ static void
 rebuild_parents(const struct plan *p, const struct task *test, struct schedule_known *known,
     struct resume_counts *counts)
 {
-	const struct node *n = test->node, *attached = n->attached ? graph_find(p->graph, n->attached) : NULL;
+	const struct node *n = test->node;
+	const struct node *attached = n->attached ? graph_find(p->graph, n->attached) : NULL;
 	const struct task *own = attached ? plan_find(p, attached) : NULL;
 
 	for (size_t i = 0; !own && i < n->nparents; i++) {

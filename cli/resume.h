@@ -22,7 +22,7 @@ struct resume_counts {
 /* By task index; new array, caller frees. Strings are borrowed from `earlier`.
  * A node that was cut off (or lost its connection) and appends is not run again unless its policy
  * says so: its rows may be there.
- * rebuild_tested: what a failed test reads runs again before it, and so do the other tests of that. */
+ * rebuild_tested: what a failed test reads runs again before it, and so do its other tests. */
 struct schedule_known *resume_known(const struct plan *p, const struct journal_run *earlier,
     const char *adapter, bool rebuild_tested, struct resume_counts *counts);
 

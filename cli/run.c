@@ -1,6 +1,6 @@
-/* run.c -- one invocation from its start to its exit code: read run_steps() first, then
- * run_setup.c (how it comes to a plan), run_resume.c (what an earlier run did of it), run_nodes.c (how that is carried out) and run_outcome.c
- * (what is said and kept of it). */
+/* run.c -- one invocation from its start to its exit code: read run_steps() first, then run_setup.c
+ * (how it comes to a plan), run_resume.c (what an earlier run did of it), run_nodes.c (how it is
+ * carried out) and run_outcome.c (what is said and kept of it). */
 #include "cli/run_inside.h"
 
 #include <stdlib.h>

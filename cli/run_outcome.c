@@ -1,5 +1,5 @@
-/* run_outcome.c -- what is said and kept of a run: its progress, its hooks' results, run_results.json,
- * the summary, whether it failed. The journal and the history keep themselves (executor/). */
+/* run_outcome.c -- what is said and kept of a run: its progress, its hooks' results, its artifacts, the
+ * summary, whether it failed. The journal and the history keep themselves (executor/). */
 #include "cli/run_inside.h"
 
 #include <stdlib.h>

@@ -64,8 +64,8 @@ relation_then(const struct journal_node *n, cJSON **entry)
 	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(*entry, "relation_name"));
 }
 
-/* dbt's file does not name its target, but where its nodes are. A node may have moved by itself; when
- * all have, it is another target. */
+/* dbt's file does not name its target, but where its nodes are. A node may have moved by itself;
+ * when all have, it is another target. */
 static int
 check_relations(const struct run *r, struct err *err)
 {
@@ -80,8 +80,8 @@ check_relations(const struct run *r, struct err *err)
 		if (then && n->relation_name && strcmp(then, n->relation_name) == 0)
 			same++;
 		else if (then && n->relation_name && moved++ == 0)
-			err_set(err, "the run to continue made %s as %s, now it would be %s", n->id, then,
-			    n->relation_name);
+			err_set(err, "the run to continue made %s as %s, now it would be %s", n->id,
+			    then, n->relation_name);
 		cJSON_Delete(entry);
 	}
 	if (moved == 0 || same > 0) {
@@ -98,11 +98,11 @@ say_resumed(struct run *r, const struct resume_counts *c)
 {
 	struct buf b = BUF_INIT;
 
-	buf_addf(&b, "continuing %s %s: %zu done before, %zu to run", by_dbt(r->earlier) ? "dbt's run" : "run",
-	    name_of(r->earlier), c->kept, c->again);
+	buf_addf(&b, "continuing %s %s: %zu done before, %zu to run",
+	    by_dbt(r->earlier) ? "dbt's run" : "run", name_of(r->earlier), c->kept, c->again);
 	if (c->rebuilt)
 		buf_addf(&b, ", %zu of them for the sake of failed tests", c->rebuilt);
-	/* A run that was cut off, or could not write it down, has no word of what it had not started. */
+	/* A run that was cut off, or could not write, has no word of what it had not started. */
 	if (c->new_tasks && r->earlier->ended && r->earlier->exit_code <= EXIT_NODE_FAILED)
 		buf_addf(&b, ", %zu of them new in the manifest", c->new_tasks);
 	if (c->gone)

@@ -1,8 +1,9 @@
-/* executor/events.h -- the events of a run as JSON lines, for other programs: docs/events.md. They are
- * made here and nowhere else; executor/progress.h hands them to whoever wants them (`--log-format
- * json`, `--events`).
+/* executor/events.h -- the events of a run as JSON lines, for other programs: docs/events.md. They
+ * are made here and nowhere else; executor/progress.h hands them to whoever wants them
+ * (`--log-format json`, `--events`).
  *
- *   events_new -> events_start -> events_log, events_hook, events_task ... -> events_end -> events_free
+ *   events_new -> events_start -> events_log, events_hook, events_task ... -> events_end
+ *       -> events_free
  *
  * A reader that has gone, or a full disk, ends the events, not the run: events_failed() says why.
  * Thread: one at a time. */

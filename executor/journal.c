@@ -82,8 +82,8 @@ write_failed(const struct journal *j, struct err *err)
 	return err_hint(err, "nothing new is started; free some room, then run `heddle retry`");
 }
 
-/* Appends the line as one write, so that what a crash cuts is at most its tail. What a full disk cuts is
- * taken back: a later line may find room. */
+/* Appends the line as one write, so that what a crash cuts is at most its tail. What a full disk
+ * cuts is taken back: a later line may find room. */
 static int
 put_line(struct journal *j, struct err *err)
 {

@@ -214,8 +214,8 @@ wait_for_left(const struct lock_request *rq, int fd, const char *path, struct er
 	holder_read(&h, fd);
 	if (h.dead) {
 		say(rq, "info", "waiting for", holder_left(&h), h.run);
-		rc = try_for(fd, path, rq->patience_ms ? rq->patience_ms : LOCK_PATIENCE_MS, rq->signal_fd,
-		    err);
+		rc = try_for(fd, path, rq->patience_ms ? rq->patience_ms : LOCK_PATIENCE_MS,
+		    rq->signal_fd, err);
 		if (rc > 0)
 			holder_read(&h, fd);   /* somebody else may have taken it meanwhile */
 	}

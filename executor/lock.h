@@ -5,9 +5,9 @@
  * flock() on TARGET/heddle.lock, held until the descriptor and every copy of it are closed: the
  * worker inherits one, so the lock frees itself when both are gone, however they went.
  *
- * The file says who holds it. Its first line is for people; each further one is the mark of a process
- * (util/process.h), first that of the run itself. When the run is dead and the lock is still held, a
- * process it left behind is finishing: we wait for it, then kill it, if it is surely the one
+ * The file says who holds it. Its first line is for people; each further one is the mark of a
+ * process (util/process.h), first that of the run itself. When the run is dead and the lock is still
+ * held, a process it left behind is finishing: we wait for it, then kill it, if it is surely the one
  * recorded. A run that lives, or is on another machine, is left alone: that is an error at once.
  */
 #ifndef HEDDLE_EXECUTOR_LOCK_H

@@ -24,8 +24,8 @@ void clock_hms(int64_t wall_ms, char out[9]);
 #define CLOCK_DAY_SIZE 24
 void clock_day(int64_t wall_ms, char out[CLOCK_DAY_SIZE]);
 
-/* "06:00", "6:00:30": the next time the local clock shows that after now_ms, today or tomorrow. -1 when
- * it is not such a time. */
+/* "06:00", "6:00:30": the next time the local clock shows that after now_ms, today or tomorrow. -1
+ * when it is not such a time. */
 int64_t clock_next_local_ms(const char *text, int64_t now_ms);
 
 /* "5s", "1.5m", "2h", "250ms", "90" (seconds) -> milliseconds, or -1 when it is not a duration. */

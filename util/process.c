@@ -67,8 +67,8 @@ read_start(long pid, struct buf *b)
 
 	snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
 	if (fs_read(path, &text, &ignored) == 0 && (rest = strrchr(buf_str(&text), ')')) &&
-	    sscanf(rest + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
-	    &state, &ticks) == 2 && state != 'Z' && state != 'X') {
+	    sscanf(rest + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+	    "%*s %llu", &state, &ticks) == 2 && state != 'Z' && state != 'X') {
 		buf_addf(b, "%llu", ticks);
 		ok = true;
 	}

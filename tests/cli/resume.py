@@ -22,7 +22,7 @@ class Project:
     """The shop with a slow model, and runs of it with everything they started."""
 
     def __init__(self, slow, env=None):
-        self.slow, self.env, self.p = slow, env, None
+        self.slow, self.env, self.p, self.family = slow, env, None, []
 
     def __enter__(self):
         self.folder = tempfile.mkdtemp(prefix="k")
@@ -34,7 +34,7 @@ class Project:
 
     def __exit__(self, *_):
         if self.p:
-            self.kill(self.p.pid, *self.family)
+            self.kill(*(self.family or descendants(self.p.pid)), self.p.pid)
             self.p.communicate()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -43,7 +43,7 @@ class Project:
         run = os.path.join(self.dir, "target/run/shop/models/")
         self.p = start([HEDDLE, *(words or ("build", "--threads", "2"))], self.dir, self.env)
         wait_until("the slow node runs", lambda: self.p.poll() is not None or (
-            os.path.exists(run + "marts/slow.sql") and os.path.exists(run + "staging/stg_orders.sql")), 60)
+            os.path.exists(run + "marts/slow.sql") and os.path.exists(run + "staging/stg_orders.sql")), 120)
         assert self.p.poll() is None, self.p.communicate()[0]
         self.family = descendants(self.p.pid)
         table = processes()
