@@ -9,6 +9,7 @@
 #include "util/xalloc.h"
 
 #define DEFAULT_SLOTS 8
+#define ASSET "asset:"
 
 /* [\w.-]: the project's name nearly always is one. */
 static void
@@ -20,6 +21,12 @@ add_dag_id(struct buf *out, const char *name)
 		buf_truncate(out, 200);
 }
 
+bool
+airflow_starts_on_asset(const struct airflow *a)
+{
+	return a->o->schedule && text_starts(a->o->schedule, ASSET);
+}
+
 static void
 write_schedule(struct airflow *a)
 {
@@ -27,13 +34,14 @@ write_schedule(struct airflow *a)
 
 	if (!s || strcmp(s, "none") == 0) {
 		emit_line(&a->e, "schedule=None,");
-	} else if (text_starts(s, "asset:")) {
-		char *list = xstrdup(s + strlen("asset:"));
+	} else if (airflow_starts_on_asset(a)) {
+		char *list = xstrdup(s + strlen(ASSET));
 		bool first = true;
 
 		emit_indent(&a->e);
 		emit_add(&a->e, "schedule=[");
-		for (char *save = NULL, *uri = strtok_r(list, ",", &save); uri; uri = strtok_r(NULL, ",", &save)) {
+		for (char *save = NULL, *uri = strtok_r(list, ",", &save); uri;
+		    uri = strtok_r(NULL, ",", &save)) {
 			emit_add(&a->e, "%sAsset(%q)", first ? "" : ", ", uri);
 			first = false;
 		}

@@ -2,7 +2,7 @@
  *
  *   airflow.c          the DAG                     airflow_head.c   docstring, imports, functions
  *   airflow_groups.c   folders as task groups      airflow_tasks.c  a call for each task
- *   airflow_text.c     flags and policies          airflow_layers.c, airflow_cosmos.c   other styles
+ *   airflow_text.c     flags and policies          airflow_layers.c, airflow_cosmos.c   styles
  *
  * What a task runs is text in three languages: a word of dbt's selection inside a shell command,
  * inside a Jinja template, inside a Python string; it is quoted in that order.
@@ -29,7 +29,8 @@ struct airflow {
 	struct map groups;            /* names of the nodes' task groups */
 };
 
-extern const char *const airflow_styles[], *const airflow_operators[];    /* NULL-ended; the first is the default */
+/* NULL-ended; the first is the default. */
+extern const char *const airflow_styles[], *const airflow_operators[];
 
 const char *airflow_task_is(const struct airflow *a);    /* "node", "folder" */
 bool airflow_has_groups(const struct airflow *a);          /* task groups */
@@ -51,6 +52,7 @@ void airflow_write_default_args(struct airflow *a);
 void airflow_add_policy(struct emit *e, const struct airflow *a, const struct task_policy *p,
     const char *open, const char *between);
 
+bool airflow_starts_on_asset(const struct airflow *a);     /* --schedule asset:... */
 /* Arguments of a DAG, a line each: its id; schedule, limits, default_args, tags. */
 void airflow_write_dag_id(struct airflow *a);
 void airflow_write_dag_args(struct airflow *a);

@@ -1,10 +1,5 @@
-/* airflow_cosmos.c -- --style cosmos: a DbtDag, which reads the manifest whenever Airflow loads the file. */
+/* airflow_cosmos.c -- --style cosmos: a DbtDag, which reads the manifest whenever Airflow loads it. */
 #include "exporters/airflow.h"
-
-#include <ctype.h>
-#include <string.h>
-
-#include "util/text.h"
 
 static const char *const behaviours[] = {
 	[TESTS_AFTER_EACH] = "AFTER_EACH", [TESTS_AFTER_ALL] = "AFTER_ALL", [TESTS_NONE] = "NONE",
@@ -28,7 +23,6 @@ static void
 write_imports(struct airflow *a)
 {
 	struct emit *e = &a->e;
-	bool starts_on_asset = text_starts(a->o->schedule ? a->o->schedule : "", "asset:");
 
 	emit_line(e, "\"\"\"Airflow DAG of the dbt project %c, which Cosmos makes from the project's manifest.",
 	    a->job->title);
@@ -47,7 +41,7 @@ write_imports(struct airflow *a)
 	emit_line(e, "from cosmos import DbtDag, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig");
 	emit_line(e, "from cosmos.constants import LoadMode, TestBehavior");
 	emit_line(e, "");
-	if (!starts_on_asset)
+	if (!airflow_starts_on_asset(a))
 		return;
 	emit_open(e, "try:");
 	emit_line(e, "from airflow.sdk import Asset");

@@ -61,8 +61,8 @@ static void
 write_imports(struct airflow *a)
 {
 	struct emit *e = &a->e;
-	bool bash = airflow_is_op(a, "bash"), starts_on_asset = text_starts(a->o->schedule ? a->o->schedule : "", "asset:");
-	bool assets = starts_on_asset || (a->o->assets && has_models(a));
+	bool bash = airflow_is_op(a, "bash");
+	bool assets = airflow_starts_on_asset(a) || (a->o->assets && has_models(a));
 
 	if (airflow_is_layers(a)) {
 		emit_line(e, "import json");

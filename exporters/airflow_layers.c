@@ -1,5 +1,6 @@
-/* airflow_layers.c -- --style layers: the DAG that deployments write by hand, one task after the other:
- * freshness, seed, snapshot, staging, intermediate, marts, test, docs, notify. Each is one dbt command.
+/* airflow_layers.c -- --style layers: the DAG that deployments write by hand, one task after the
+ * other: freshness, seed, snapshot, staging, intermediate, marts, test, docs, notify. Each is one dbt
+ * command.
  *
  * Layers that the project lacks are left out. Where a layer must come later than that (a snapshot of
  * a staging model), or in two pieces, it does: the plan's order wins.

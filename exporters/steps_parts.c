@@ -109,8 +109,8 @@ name_part(struct work *w, struct step *s, const struct part *part, const struct 
 static void
 add_policy(struct step *s, const struct task *t, bool first)
 {
-	int64_t timeout = step_is_test(t) ? 0 : t->policy.timeout_ms ? t->policy.timeout_ms : NODE_TIMEOUT_MS;
-	int64_t before = s->policy.timeout_ms;
+	int64_t timeout = t->policy.timeout_ms ? t->policy.timeout_ms : NODE_TIMEOUT_MS;
+	int64_t sum = s->policy.timeout_ms + (step_is_test(t) ? 0 : timeout);
 
 	if (first)
 		s->policy = t->policy;
@@ -118,7 +118,7 @@ add_policy(struct step *s, const struct task *t, bool first)
 		s->policy.max_attempts = t->policy.max_attempts;
 	if (s->policy.pool && (!t->policy.pool || strcmp(s->policy.pool, t->policy.pool) != 0))
 		s->policy.pool = NULL;
-	s->policy.timeout_ms = before + timeout < MOST_TIMEOUT_MS ? before + timeout : MOST_TIMEOUT_MS;
+	s->policy.timeout_ms = sum < MOST_TIMEOUT_MS ? sum : MOST_TIMEOUT_MS;
 	if (t->path > s->path)
 		s->path = t->path;
 }

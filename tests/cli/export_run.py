@@ -90,15 +90,17 @@ def export(project, *options):
 def run_task(project, dag, task, code=0):
     """One try of a task, as Airflow's bash operator does it; the new results, if it writes any."""
     with tempfile.TemporaryDirectory() as empty:
+        places = (empty, os.path.join(project, "target", task.task_id), os.path.join(project, "target"))
+        files = [os.path.join(place, "run_results.json") for place in places]
+        for path in files:
+            if os.path.exists(path):
+                os.remove(path)
         command = jinja2.Template(task.command).render(params=dag.params, task=task, dag=dag)
         Run(["bash", "-c", command], empty, run_env(project)).check(code)
-        for place in (empty, os.path.join(project, "target", task.task_id), os.path.join(project, "target")):
-            path = os.path.join(place, "run_results.json")
+        for path in files:
             if os.path.exists(path):
                 with open(path) as f:
-                    found = json.load(f)["results"]
-                os.remove(path)
-                return found
+                    return json.load(f)["results"]
     return []
 
 
@@ -110,7 +112,8 @@ def run_all(project, dag):
         assert ready, "a cycle among %s" % sorted(set(dag.tasks) - done)
         task = dag.tasks[ready[-1]]
         if task.command:
-            results += run_task(project, dag, task)
+            found = run_task(project, dag, task)
+            results += found if task.task_id != "docs" else []    # it only compiles, and says so too
         else:
             task.call(dag_run=types.SimpleNamespace(dag_id=dag.dag_id, run_id="by hand"))
         done.add(task.task_id)
@@ -174,13 +177,13 @@ def case_a_try_goes_on_where_the_last_one_ended():
         write(project, "models/marts/later.sql", "select * from {{ ref('late') }}")
         Run([DBT, "parse"], project, run_env(project)).check(0)
         dag = export(project, "--granularity", "folder", "--runner", "heddle", "--tests", "none", "--select",
-                     "+later", "stg_products+1", "stg_orders")
+                     "+orders", "+later")
         seeds, staging, marts = (dag.tasks[t] for t in ("seeds", "staging", "marts"))
         run_task(project, dag, seeds)
         run_task(project, dag, staging)
         first = {r["unique_id"]: r for r in run_task(project, dag, marts, code=1)}
         assert first["model.shop.late"]["status"] == "error", first["model.shop.late"]
-        done = {i: span(r) for i, r in first.items() if r["status"] == "success"}
+        done = {i: span(r) for i, r in first.items() if r["status"] == "success" and not i.startswith("operation.")}
         assert done, "nothing was built in the first try"
         subprocess.run([PYTHON, "-c", "import duckdb, sys; duckdb.connect(sys.argv[1]).execute('create table late_table as select 1 as x')",
                         os.path.join(project, "shop.duckdb")], check=True)
