@@ -294,6 +294,7 @@ SCRIPTS = \
 	tests/cli/notify.py \
 	tests/cli/retry.py \
 	tests/cli/resume.py \
+	tests/cli/kill_short.py \
 	tests/cli/signals.py \
 	tests/cli/faults.py \
 	tests/cli/secrets.py \
