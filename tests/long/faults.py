@@ -60,7 +60,6 @@ class Stage(contextlib.ExitStack):
             assert tries < 5, blow.text()
             blow = kill.Blow(self.work, ("retry", *words))
             blow.wait()
-            blow.journal()
         self.work.judge()
         return tries
 
@@ -87,12 +86,6 @@ def fill(path):
 
 def free(path):
     os.unlink(os.path.join(path, FILLER))
-
-
-def journal_of(blow):
-    j = blow.journal()
-    assert j, blow.text()
-    return j
 
 
 def said(blow, *parts):
@@ -158,7 +151,6 @@ def case_locks_held():
         blow.wait()
         stop.set()
         locker.join()
-        blow.check = blow.p.returncode
         assert blow.p.returncode == 0, blow.text()
         stage.goes_on(blow)
         print("  held %d times, lock timeouts: %d" % (len(held), blow.text().count("lock timeout")))

@@ -211,6 +211,7 @@ class Blow:
         if self.tty:
             os.close(self.tty)
             self.tty = None
+        self.journal()                     # before the next run makes one
         return self.p.returncode
 
     def drain(self):
@@ -348,7 +349,6 @@ class Work:
         since = time.monotonic()
         code = blow.wait()
         blow.ending = time.monotonic() - since
-        blow.journal()
         if code == 0 and (not how or blow.phase == "ended"):
             self.bench.learn("retry" if len(self.blows) > 1 else self.plan.base, blow.seconds())
         if how and blow.by_signal() and blow.phase != "ended":
