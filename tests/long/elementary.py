@@ -78,10 +78,11 @@ def case_duckdb():
     with tempfile.TemporaryDirectory(prefix="elementary-") as folder:
         d = project(folder)
         asks = []
-        for program, words in ((DBT, ()), (HEDDLE, ())):
-            path = os.path.join(folder, os.path.basename(program) + ".duckdb")
+        for program in (DBT, HEDDLE):      # its database has the same name, for it is in the SQL
+            path = os.path.join(folder, os.path.basename(program), "yarn.duckdb")
+            os.makedirs(os.path.dirname(path))
             for _ in range(2):             # the second has tables to add to
-                Run([program, "build", *words], d, clean_env(SHOP_DB=path), timeout=600).check(1)
+                Run([program, "build"], d, clean_env(SHOP_DB=path), timeout=600).check(1)
             asks.append(duck(path))
         compare(asks[1], asks[0])
 
@@ -93,11 +94,12 @@ def case_postgres():
         d = project(folder)
         asks = []
         for program in (DBT, HEDDLE):
-            name = os.path.basename(program)
-            server.sql("create database " + name)
+            server.sql("create database yarn")
             for _ in range(2):
-                Run([program, "build"], d, server.env(name), timeout=600).check(1)
-            asks.append(lambda sql, name=name: [tuple(row) for row in server.sql(sql.replace("\n", " "), name)])
+                Run([program, "build"], d, server.env("yarn"), timeout=600).check(1)
+            kept = "by_" + os.path.basename(program)
+            server.sql("alter database yarn rename to " + kept)
+            asks.append(lambda sql, kept=kept: [tuple(row) for row in server.sql(sql, kept)])
         compare(asks[1], asks[0])
 
 

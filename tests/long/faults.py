@@ -233,7 +233,7 @@ def case_worker_stopped():
         workers = blow.look()
         os.kill(workers[0], signal.SIGSTOP)
         blow.wait(120)
-        assert not any(map(alive, workers)), workers
+        wait_until("the workers are gone", lambda: not any(map(alive, blow.family)), 5)
         said(blow, "timeout")
         print("  exit code %d, retries %d, unknown %d, %.0f s" % (
             blow.p.returncode, stage.goes_on(blow), stage.work.nunknown, blow.seconds()))
@@ -251,7 +251,7 @@ def case_worker_stopped_while_it_parses():
         blow.p.send_signal(signal.SIGTERM)
         assert blow.wait(30) == 143, blow.text()
         print("  %.1f s after the signal" % (time.monotonic() - since))
-        assert not any(map(alive, workers)), workers
+        wait_until("the worker is gone", lambda: not any(map(alive, blow.family)), 5)
 
 
 # -- huge texts -----------------------------------------------------------------------------------

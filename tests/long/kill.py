@@ -62,6 +62,14 @@ def children(pid):
         return []
 
 
+def is_guard(pid):
+    """heddle's own child, which ends the worker when heddle is gone (executor/proc_posix.c)."""
+    try:
+        return os.path.samefile("/proc/%d/exe" % pid, HEDDLE)
+    except OSError:
+        return False
+
+
 def read_json(path):
     """None when there is none; a file that is there must be whole."""
     try:
@@ -172,7 +180,7 @@ class Blow:
         self.before = set(work.journals())
         self.log_from = work.size("logs/dbt.log")
         self.out = os.path.join(work.dir, "out.%d" % len(work.blows))
-        self.workers, self.tty, self.path = [], None, None
+        self.family, self.tty, self.path = [], None, None
         work.blows.append(self)
         if how and how.startswith("tty"):
             self.tty, slave = pty.openpty()
@@ -188,11 +196,11 @@ class Blow:
         return time.monotonic() - self.started
 
     def look(self):
-        """Workers come and go; whoever was seen once must be gone in the end."""
+        """The living workers. They come and go; whoever was seen once must be gone in the end."""
         for pid in children(self.p.pid):
-            if pid not in self.workers:
-                self.workers.append(pid)
-        return [pid for pid in self.workers if alive(pid)]
+            if pid not in self.family:
+                self.family.append(pid)
+        return [pid for pid in self.family if alive(pid) and not is_guard(pid)]
 
     def wait(self, seconds=PATIENCE):
         end = time.monotonic() + seconds
@@ -202,7 +210,7 @@ class Blow:
                 self.drain()
             if time.monotonic() > end:
                 self.look()
-                for pid in [self.p.pid, *self.workers]:
+                for pid in [self.p.pid, *self.family]:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
                 self.p.wait()
@@ -400,7 +408,7 @@ class Work:
         self.nobody_left(5)
 
     def nobody_left(self, seconds):
-        pids = [pid for blow in self.blows for pid in blow.workers]
+        pids = [pid for blow in self.blows for pid in blow.family]
         wait_until("the processes end: %s" % pids, lambda: not any(map(alive, pids)), seconds)
         wait_until("the backends end", lambda: not self.bench.store.backends(), seconds)
 
@@ -506,7 +514,7 @@ def play_round(bench, args, number, folder):
             wrong.replace("\n", "\n     "), work.dir, sys.argv[0], args.seed, bench.store.adapter, args.models,
             (" --signals" if args.signals else "") + (" --short" if args.short else ""), number), flush=True)
         for blow in work.blows:
-            blow.kill(*[pid for pid in [blow.p.pid, *blow.workers] if alive(pid)])
+            blow.kill(*[pid for pid in [blow.p.pid, *blow.family] if alive(pid)])
     else:
         shutil.rmtree(work.dir, ignore_errors=True)
     return not wrong, [blow.phase for blow in struck if blow.phase]
