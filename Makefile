@@ -292,6 +292,7 @@ SCRIPTS = \
 	tests/cli/shell.sh \
 	tests/cli/freshness.py \
 	tests/cli/notify.py \
+	tests/cli/hostile.py \
 	tests/cli/retry.py \
 	tests/cli/resume.py \
 	tests/cli/kill_short.py \

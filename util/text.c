@@ -175,7 +175,7 @@ text_add_json(struct buf *b, const char *text)
 			buf_adds(b, "\\n");
 		else if (c == '\t')
 			buf_adds(b, "\\t");
-		else if (c < 0x20 || c == 0x7f)
+		else if (text_is_control(c))     /* JSON need not, but it is read on terminals as well */
 			buf_addf(b, "\\u%04x", (unsigned)c);
 		else
 			buf_add(b, s, n);

@@ -20,7 +20,8 @@
 void text_add_safe(struct buf *b, const char *text, bool lines, const char *indent);
 char *text_safe_line(const char *text);   /* the same on one line; new string; caller frees */
 
-/* Appends a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD. Secrets are masked. */
+/* Appends a JSON string with its quotes, control characters escaped. Invalid UTF-8 becomes U+FFFD.
+ * Secrets are masked. */
 void text_add_json(struct buf *b, const char *text);
 
 /* Appends one word of a POSIX shell: as it is when plain, else in single quotes. */

@@ -318,4 +318,5 @@ def case_where_no_board_belongs():
         assert "\x1b" not in out and re.search(r"1/\d+ +OK +seed raw_orders", out), out[-500:]
 
 
-cases(globals())
+if __name__ == "__main__":
+    cases(globals())

@@ -127,14 +127,14 @@ class Bench:
             store.keep("base_second")
             self.build_clean("base_second")
             store.make(self.project, "base_second")
-            seconds = Run([HEDDLE, "build", *VARS], self.project, timeout=600).check(0).seconds
+            seconds = Run([HEDDLE, "build", *VARS], self.project, timeout=3000).check(0).seconds
             expect(fingerprints(store) == self.clean["base_second"], "a run in peace differs from dbt's")
         self.seconds = {"base_first": seconds, "base_second": seconds, "retry": seconds / 2}
         self.learn_nodes()
         self.strip()
 
     def build_clean(self, base):
-        done = Run([DBT, "build", *VARS], self.project, timeout=600).check(0)
+        done = Run([DBT, "build", *VARS], self.project, timeout=3000).check(0)
         self.clean[base] = fingerprints(self.store)
         return done.seconds
 

@@ -98,8 +98,8 @@ test_json_strings_are_quoted(void **state)
 	struct buf b = BUF_INIT;
 
 	(void)state;
-	text_add_json(&b, "a\"b\\c\n\x01\xff");
-	assert_string_equal(b.data, "\"a\\\"b\\\\c\\n\\u0001\\ufffd\"");
+	text_add_json(&b, "a\"b\\c\n\x01\xff\xc2\x9b\xe2\x80\xae\xc3\xa4");
+	assert_string_equal(b.data, "\"a\\\"b\\\\c\\n\\u0001\\ufffd\\u009b\\u202e\xc3\xa4\"");
 	buf_release(&b);
 }
 
