@@ -38,7 +38,7 @@ def project(folder):
     # One model and one test that fail.
     edit(d, "models/staging/stg_payments.sql", "select", "select no_such_column,")
     write(d, "tests/never.sql", "select 1 as id from {{ ref('stg_orders') }}\n")
-    Run([DBT, "deps"], d).check(0)
+    Run([DBT, "deps"], d, timeout=600).check(0)
     return d
 
 
