@@ -222,6 +222,7 @@ CLI = \
 TESTS = \
 	tests/cli/test_history_cmd.c \
 	tests/cli/test_opts.c \
+	tests/cli/test_resume.c \
 	tests/executor/test_board.c \
 	tests/executor/test_classify.c \
 	tests/executor/test_config.c \
@@ -348,6 +349,7 @@ $(B)/bench/throughput: $(B)/tests/tiny.o
 bench: $(BENCH)
 
 # Helpers that several tests share.
+$(B)/tests/cli/test_resume: $(B)/tests/tiny.o
 $(B)/tests/graph/test_plan: $(B)/tests/tiny.o
 $(B)/tests/exporters/test_parts: $(B)/tests/tiny.o
 $(B)/tests/executor/test_board: $(B)/tests/tiny.o

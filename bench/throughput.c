@@ -140,7 +140,8 @@ one_run(const struct plan *p, unsigned nthreads, const char *dir, bool record)
 			err_sys(&err, "%s", path);
 			die(&err);
 		}
-		if (!(journal = journal_new(dir, &(struct journal_head){ "bench", NULL, "{}" }, &err)))
+		if (!(journal = journal_new(dir, &(struct journal_head){ "bench", NULL, "{}" }, &err)) ||
+		    journal_publish(journal, &err) < 0)
 			die(&err);
 		head.options.fd = fd;
 		progress = progress_new(&head.options);

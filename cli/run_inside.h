@@ -67,6 +67,7 @@ struct run {
 	char **dead_runs;              /* ids, for the backend */
 	struct schedule_known *known;  /* by task: results of an earlier run; or NULL */
 	size_t nagain;                 /* of them, not ended well */
+	bool unwritten;                /* the earlier run was killed, or could not write its results */
 	struct results *results;
 	struct sources *sources;
 	struct stale *stale;           /* NULL: no source is checked */

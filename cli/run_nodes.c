@@ -170,7 +170,8 @@ cancel_nothing(void *self, const struct job *job)
 	(void)job;
 }
 
-/* As dbt retry: a run that ended well has nothing to continue, and its results stay. */
+/* As dbt retry: a run that ended well has nothing to continue, and its results stay. One that was
+ * killed after its last node, or found no room for its results, still lacks them. */
 static int
 run_nothing_left(struct run *r)
 {
@@ -245,7 +246,7 @@ end_nodes(struct run *r, int rc, struct err *err)
 int
 run_nodes(struct run *r, struct err *err)
 {
-	if (r->known && r->nagain == 0)
+	if (r->known && r->nagain == 0 && !r->unwritten)
 		return run_nothing_left(r);
 	if (start_nodes(r, err) < 0)
 		return EXIT_BAD_INPUT;

@@ -123,6 +123,7 @@ run_resume_earlier(struct run *r, struct err *err)
 		return -1;
 	r->known = resume_known(r->plan, r->earlier, r->info->adapter, r->rq->rebuild_tested, &counts);
 	r->nagain = counts.again + counts.unknown;
+	r->unwritten = !r->earlier->ended || r->earlier->exit_code == EXIT_BAD_INPUT;
 	say_resumed(r, &counts);
 	before = record_manifest_dir(r->earlier->path);
 	if (r->nagain > 0)
@@ -143,6 +144,16 @@ since(const struct run *r, cJSON **metadata)
 	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(*metadata, "invocation_started_at"));
 }
 
+/* All that is known so far, before anything starts. */
+static int
+keep_earlier(struct run *r, struct err *err)
+{
+	for (size_t i = 0; r->earlier && i < r->earlier->nnodes; i++)
+		if (journal_keep(r->journal, r->earlier->nodes[i], err) < 0)
+			return -1;
+	return journal_publish(r->journal, err);
+}
+
 int
 run_open_journal(struct run *r, struct err *err)
 {
@@ -157,7 +168,7 @@ run_open_journal(struct run *r, struct err *err)
 	r->journal = journal_new(r->record_dir, &head, err);
 	cJSON_Delete(metadata);
 	free(settings);
-	if (!r->journal)
+	if (!r->journal || keep_earlier(r, err) < 0)
 		return -1;
 	before = record_manifest_dir(journal_path(r->journal));
 	changes_keep_manifest(r->info->manifest_path, r->record_dir, before);

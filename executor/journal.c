@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -18,7 +19,8 @@
 #include "util/xalloc.h"
 
 struct journal {
-	char *path;
+	char *dir, *path;
+	char *hidden;                /* where it is until it is published; then NULL */
 	int fd;
 	struct buf line;             /* reused */
 	off_t len;                   /* of the whole lines in the file */
@@ -153,7 +155,8 @@ on_event(void *self, const struct run_event *ev, struct err *err)
 	const struct run_task *t = ev->task;
 	bool attempt_ended = ev->from == TASK_RUNNING;
 
-	if (ev->kind != EVENT_TASK || ev->to == TASK_WAITING || ev->to == TASK_READY)
+	if (ev->kind != EVENT_TASK || ev->to == TASK_WAITING || ev->to == TASK_READY ||
+	    (ev->from == TASK_WAITING && ev->to == TASK_DONE))   /* journal_keep() */
 		return 0;
 	open_line(j, ev->at_ms);
 	add_text(j, "id", t->task->node->id);
@@ -168,6 +171,39 @@ on_event(void *self, const struct run_event *ev, struct err *err)
 	if (ev->to == TASK_DONE && t->entry)
 		add_json(j, "entry", t->entry);
 	return put_line(j, err);
+}
+
+int
+journal_keep(struct journal *j, const struct journal_node *n, struct err *err)
+{
+	if (!n->running && !n->status)
+		return 0;        /* it was skipped, or had not started */
+	open_line(j, clock_wall_ms());
+	add_text(j, "id", n->id);
+	buf_addf(&j->line, ", \"try\": %u", n->attempts);
+	add_text(j, "to", task_state_name(n->running ? TASK_RUNNING : TASK_DONE));
+	buf_adds(&j->line, ", \"earlier\": true");
+	if (!n->running) {
+		add_text(j, "status", n->status);
+		add_text(j, "class", n->class);
+		add_text(j, "why", n->why);
+		if (n->entry)
+			add_json(j, "entry", n->entry);
+	}
+	return put_line(j, err);
+}
+
+int
+journal_publish(struct journal *j, struct err *err)
+{
+	if (sync_now(j->fd) < 0)
+		return write_failed(j, err);
+	if (rename(j->hidden, j->path) < 0)
+		return err_sys(err, "%s: cannot make the journal", j->path);
+	free(j->hidden);
+	j->hidden = NULL;
+	journal_prune(j->dir, JOURNAL_KEEP);
+	return 0;
 }
 
 struct observer
@@ -218,17 +254,36 @@ create(struct journal *j, const char *dir, int64_t now_ms, struct err *err)
 	gmtime_r(&s, &tm);
 	strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%S", &tm);
 	buf_addf(&name, "%s.%03d-%ld" JOURNAL_SUFFIX, stamp, (int)(now_ms % 1000), (long)getpid());
+	j->dir = xstrdup(dir);
 	j->path = fs_join(dir, name.data);
-	buf_release(&name);
+	buf_truncate(&name, 0);
+	buf_addf(&name, "%s" JOURNAL_HIDDEN, j->path);
+	j->hidden = buf_detach(&name);
 	if (fs_mkdirs(dir, err) < 0)
 		return -1;
-	j->fd = open(j->path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
+	j->fd = open(j->hidden, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
 	if (j->fd < 0)
 		return err_sys(err, "%s: cannot make the journal", j->path);
 	if (flock(j->fd, LOCK_EX | LOCK_NB) < 0) {
 		/* A file system without locks: then a run on another machine is not noticed. */
 	}
 	return 0;
+}
+
+static void
+release(struct journal *j)
+{
+	if (j->hidden)
+		unlink(j->hidden);
+	if (j->fd >= 0)
+		close(j->fd);
+	pthread_mutex_destroy(&j->lock);
+	pthread_cond_destroy(&j->wake);
+	buf_release(&j->line);
+	free(j->hidden);
+	free(j->path);
+	free(j->dir);
+	free(j);
 }
 
 struct journal *
@@ -257,16 +312,9 @@ journal_new(const char *dir, const struct journal_head *head, struct err *err)
 		err_set(err, "%s: cannot start the thread that syncs it", j->path);
 		goto fail;
 	}
-	journal_prune(dir, JOURNAL_KEEP);
 	return j;
 fail:
-	if (j->fd >= 0)
-		close(j->fd);
-	pthread_mutex_destroy(&j->lock);
-	pthread_cond_destroy(&j->wake);
-	buf_release(&j->line);
-	free(j->path);
-	free(j);
+	release(j);
 	return NULL;
 }
 
@@ -280,12 +328,7 @@ journal_free(struct journal *j)
 	pthread_cond_signal(&j->wake);
 	pthread_mutex_unlock(&j->lock);
 	pthread_join(j->syncer, NULL);
-	pthread_mutex_destroy(&j->lock);
-	pthread_cond_destroy(&j->wake);
-	close(j->fd);
-	buf_release(&j->line);
-	free(j->path);
-	free(j);
+	release(j);
 }
 
 const char *

@@ -1,9 +1,12 @@
 /* executor/journal.h -- what happened in one run, written while it happens; survives kill -9.
  *
- *   journal_new -> (journal_observer() during the run) -> journal_end -> journal_free
+ *   journal_new -> (journal_keep, of the run that is continued) -> journal_publish ->
+ *       (journal_observer() during the run) -> journal_end -> journal_free
  *   journal_read: the record of an earlier run, for `retry` and `--resume`
  *
- * One file a run: DIR/<started>-<pid>.journal, 0600; the newest JOURNAL_KEEP are kept. An attempt's
+ * One file a run: DIR/<started>-<pid>.journal, 0600; the newest JOURNAL_KEEP are kept. It has that name
+ * once all of the run that it continues is in it, so that the newest journal alone says what is left
+ * to do, whenever its run is killed. An attempt's
  * start is in the file before it is dispatched, its end before it is acted on (the scheduler tells
  * observers first), so a kill of any process loses nothing. A thread of its own, which knows nothing
  * but the descriptor, syncs the file at most JOURNAL_SYNC_MS later: power loss may repeat the last
@@ -18,6 +21,7 @@
  *   {"t": ms, "id": ID, "try": N, "to": "backoff", "class": C, "why": TEXT}
  *   {"t": ms, "id": ID, "try": N, "to": "done", "status": S, "class": C, "why": TEXT, "entry": {...}}
  *   {"t": ms, "id": ID, "to": "skipped", "why": TEXT}
+ *       of the run that is continued: with "earlier": true
  *   {"t": ms, "hook": {...}, "at": "start" | "end"}                an entry of run_results.json
  *   {"t": ms, "end": EXIT_CODE}                                    absent: the run was killed
  * A last line without its newline was cut by a crash: it is dropped. A version other than 1 is refused.
@@ -38,6 +42,7 @@
 #include "util/map.h"
 
 #define JOURNAL_SUFFIX ".journal"
+#define JOURNAL_HIDDEN ".new"      /* after that, until it is published */
 #define JOURNAL_KEEP 20
 #define JOURNAL_SYNC_MS 50
 
@@ -49,8 +54,15 @@ struct journal_head {
 	const char *settings;    /* JSON object: whatever the caller needs to run the same again */
 };
 
-/* New file in dir. While it is open it is locked as well (flock): journal_is_open(). */
+struct journal_node;
+
+/* New file in dir, not listed before journal_publish(). While it is open it is locked as well (flock):
+ * journal_is_open(). */
 struct journal *journal_new(const char *dir, const struct journal_head *head, struct err *err);
+/* What the run that is continued knew of a node. The scheduler's word on results it was given is not
+ * written again. */
+int journal_keep(struct journal *j, const struct journal_node *n, struct err *err);
+int journal_publish(struct journal *j, struct err *err);   /* synced when it returns */
 struct observer journal_observer(struct journal *j);
 int journal_hook(struct journal *j, const char *entry, bool at_start, struct err *err);
 int journal_end(struct journal *j, int exit_code, struct err *err);   /* synced when it returns */

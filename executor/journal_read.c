@@ -198,8 +198,8 @@ newest_first(const void *a, const void *b)
 	return strcmp(*(char *const *)b, *(char *const *)a);
 }
 
-size_t
-journal_list(const char *dir, char ***paths)
+static size_t
+list(const char *dir, const char *suffix, char ***paths)
 {
 	DIR *d = opendir(dir);
 	struct dirent *e;
@@ -207,7 +207,7 @@ journal_list(const char *dir, char ***paths)
 
 	*paths = NULL;
 	while (d && (e = readdir(d))) {
-		if (!text_ends(e->d_name, JOURNAL_SUFFIX))
+		if (!text_ends(e->d_name, suffix))
 			continue;
 		*paths = xgrow(*paths, n, &cap, sizeof(**paths));
 		(*paths)[n++] = fs_join(dir, e->d_name);
@@ -217,6 +217,12 @@ journal_list(const char *dir, char ***paths)
 	if (n)
 		qsort(*paths, n, sizeof(**paths), newest_first);
 	return n;
+}
+
+size_t
+journal_list(const char *dir, char ***paths)
+{
+	return list(dir, JOURNAL_SUFFIX, paths);
 }
 
 void
@@ -236,6 +242,11 @@ journal_prune(const char *dir, size_t keep_n)
 	for (size_t i = keep_n; i < n; i++)
 		if (!journal_is_open(paths[i]))
 			unlink(paths[i]);
+	journal_list_free(paths, n);
+	n = list(dir, JOURNAL_SUFFIX JOURNAL_HIDDEN, &paths);
+	for (size_t i = 0; i < n; i++)
+		if (!journal_is_open(paths[i]))
+			unlink(paths[i]);   /* its run was killed before it was published */
 	journal_list_free(paths, n);
 }
 

@@ -47,7 +47,7 @@ new_journal(const char *dir, const char *run_id)
 	const struct journal_head head = { run_id, "2026-01-31T09:30:00Z", "{\"command\": \"build\"}" };
 	struct journal *j = journal_new(dir, &head, &err);
 
-	if (!j)
+	if (!j || journal_publish(j, &err) < 0)
 		fail_msg("%s", err.msg);
 	return j;
 }
@@ -227,7 +227,7 @@ test_lines_are_synced_in_groups(void **state)
 	int64_t began, took;
 
 	(void)state;
-	wait_for_sync(0);                             /* the first line's */
+	wait_for_sync(1);                             /* when it was published; the first line's */
 	before = count_syncs();
 	began = clock_mono_ms();
 	for (int i = 0; i < 500; i++)
@@ -256,7 +256,7 @@ test_a_failed_sync_is_a_failed_write(void **state)
 	(void)state;
 	fail_syncs(EINVAL);                           /* a file system that cannot: no harm */
 	j = new_journal("unsynced", "run-4");
-	wait_for_sync(before);
+	wait_for_sync(before + 1);
 	run_one(j, "a");
 	before = count_syncs();
 	fail_syncs(EIO);

@@ -101,7 +101,8 @@ class Journal:
                 if lines[-1]["to"] == "done" and lines[-1].get("status") in GOOD}
 
     def ran(self):
-        return {node for node, lines in self.lines.items() if any(line["to"] == "running" for line in lines)}
+        return {node for node, lines in self.lines.items()
+                if any(line["to"] == "running" and not line.get("earlier") for line in lines)}
 
     def final(self):
         return {node for node, lines in self.lines.items() if lines[-1]["to"] in ("done", "skipped")}
