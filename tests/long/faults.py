@@ -25,7 +25,7 @@ import kill  # noqa: E402
 from harness import DBT, HEDDLE, Postgres, Run, alive, cases, clean_env, statuses, wait_until, write  # noqa: E402
 from kill_project import DuckStore, PgStore  # noqa: E402
 
-MODELS = 50
+MODELS = int(os.environ.get("MODELS", "50"))
 FILLER = "filler"
 
 
