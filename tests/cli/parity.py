@@ -96,7 +96,7 @@ class Side:
             self.env = server.env(self.database)
 
     def run(self, words):
-        self.last = Run([self.program, *words], self.dir, self.env)
+        self.last = Run([self.program, *words], self.dir, self.env, timeout=600)
 
     def tables(self):
         if self.server:

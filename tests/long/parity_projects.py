@@ -3,16 +3,20 @@
     HEDDLE_SHARED=DIR .venv/bin/python tests/long/parity_projects.py [CASE...]
 
 DIR (or ../shared) holds projects/lantern_tea, projects/jaffle_classic and bench/gen_project.py. The
-generated project has 100 models and 99 tests, and runs on a PostgreSQL of its own.
+generated project has 100 models and 99 tests, and runs on a PostgreSQL of its own. The cases jaffle_*
+also run with older versions of dbt: HEDDLE_TEST_PYTHON is the Python of one.
 """
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "cli"))
 
-from harness import DBT, ROOT, Postgres, Run, cases, edit, write  # noqa: E402
+from harness import (DBT, HEDDLE, ROOT, Postgres, Run, cases, copy_project, descendants, edit, processes,  # noqa: E402
+                     start, statuses, write)
 from parity import both  # noqa: E402
 
 SHARED = os.environ.get("HEDDLE_SHARED") or os.path.join(ROOT, "..", "shared")
@@ -83,6 +87,32 @@ def case_jaffle_faults():
     both([["build"]], planted("models/staging/stg_payments.sql", "from renamed", "from nothing"), project=JAFFLE, code=1)
     both([["build"]], planted("models/schema.yml", "- unique", "- accepted_values: {values: [1]}"), project=JAFFLE,
          code=1)
+
+
+def case_jaffle_start_hook_failing():
+    def fault(d):
+        with open(os.path.join(d, "dbt_project.yml"), "a") as f:
+            f.write('\non-run-start: ["select * from not_there"]\n')
+    both([["build"]], fault, project=JAFFLE, code=1)
+
+
+def case_jaffle_worker_killed():
+    with tempfile.TemporaryDirectory() as folder:
+        project = copy_project(JAFFLE, os.path.join(folder, "jaffle"))
+        write(project, "models/slow.sql", "{{ config(materialized='table') }} select count(*) as n from range(60000) a, "
+              "range(20000) b where a.range * b.range % 7 = 3")
+        p = start([HEDDLE, "build", "--log-format", "json", "--retry-delay", "1s"], project)
+        lines, killed = [], None
+        for line in p.stdout:
+            lines.append(line)
+            if not killed and "model.jaffle_shop.slow" in line and '"to": "running"' in line:
+                time.sleep(0.5)
+                killed = next(pid for pid, (_, _, argv) in processes().items()
+                              if pid in descendants(p.pid) and "control_socket" in " ".join(argv))
+                os.kill(killed, signal.SIGKILL)
+        text = "".join(lines)
+        assert killed and p.wait() == 0 and "starting another" in text, text
+        assert set(statuses(project).values()) <= {"success", "pass"}, statuses(project)
 
 
 def generated(folder):
