@@ -150,10 +150,12 @@ EXPORTERS = \
 	exporters/kubernetes.c \
 	exporters/layers.c \
 	exporters/layout.c \
+	exporters/lineage_run.c \
 	exporters/mermaid.c \
 	exporters/node_docs.c \
 	exporters/part_select.c \
 	exporters/parts.c \
+	exporters/openlineage.c \
 	exporters/picture.c \
 	exporters/picture_colour.c \
 	exporters/plan_json.c \
@@ -191,6 +193,7 @@ CLI = \
 	cli/cmd_retry.c \
 	cli/cmd_run.c \
 	cli/cmd_table.c \
+	cli/connection.c \
 	cli/dbt_opts.c \
 	cli/dbt_words.c \
 	cli/diff_collect.c \
@@ -248,6 +251,7 @@ TESTS = \
 	tests/exporters/test_emit.c \
 	tests/exporters/test_ids.c \
 	tests/exporters/test_layout.c \
+	tests/exporters/test_lineage_run.c \
 	tests/exporters/test_parts.c \
 	tests/exporters/test_picture.c \
 	tests/exporters/test_steps.c \

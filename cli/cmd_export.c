@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/cmd.h"
+#include "cli/connection.h"
 #include "cli/policies.h"
 #include "cli/project.h"
 #include "cli/select_opts.h"
@@ -20,7 +21,7 @@
 
 static struct {
 	/* what the output depends on: goes into its stamp */
-	const char *focus, *colour_by, *group_by, *name;
+	const char *focus, *colour_by, *group_by, *name, *data_namespace;
 	unsigned limit;
 	/* where things are, and what to do */
 	const char *output, *run_results, *check;
@@ -34,6 +35,8 @@ static const struct opt shape_opts[] = {
 	  "kind (default), folder, status or time; the last two read run_results.json" },
 	{ 0, "group-by", "WHAT", OPT_TEXT, &o.group_by, "folder, tag or none" },
 	{ 0, "name", "TEXT", OPT_TEXT, &o.name, "title (the project's name)" },
+	{ 0, "dataset-namespace", "URI", OPT_TEXT, &o.data_namespace,
+	  "openlineage: where the tables are (of the profile: postgres://host:5432)" },
 	{ 0, "limit", "N", OPT_UINT, &o.limit, "take up to N nodes where the target has a limit" },
 	{ 0 }
 };
@@ -298,6 +301,8 @@ struct making {
 	struct plan *plan;
 	struct set nodes, focus;
 	struct buf stamp;
+	struct buf run;               /* run_results.json, for targets that tell of a run */
+	char *data_namespace;
 };
 
 /* heddle.yml of the project; only tasks have a policy. */
@@ -330,6 +335,24 @@ read_options(struct making *m, struct err *err)
 	return load_policies(m, err);
 }
 
+/* The finished run that the target tells of. */
+static int
+read_run(struct making *m, struct err *err)
+{
+	char *beside = o.run_results ? NULL : select_opts_run_results();
+	const char *file = o.run_results ? o.run_results : beside;
+	int rc = fs_read(file, &m->run, err);
+
+	if (rc < 0)
+		err_hint(err, "run `heddle build` first, or name another file with --run-results");
+	m->job.run_results = buf_str(&m->run);
+	m->data_namespace = o.data_namespace ? xstrdup(o.data_namespace) :
+		connection_namespace(selecting.project.dir, m->g->adapter_type, m->job.run_results);
+	m->job.data_namespace = m->data_namespace;
+	free(beside);
+	return rc;
+}
+
 /* Nodes and plan. */
 static int
 choose_nodes(struct making *m, struct err *err)
@@ -346,6 +369,8 @@ choose_nodes(struct making *m, struct err *err)
 	}
 	m->plan = plan_new(m->g, &m->nodes, PLAN_BUILD, err);
 	if (!m->plan || fill_times(&m->job, m->plan, err) < 0)
+		return -1;
+	if (m->x->tells && read_run(m, err) < 0)
 		return -1;
 	if (m->x->runs)
 		return policies_apply(&m->policies, m->plan, task_opts_policy(), NULL, err);
@@ -379,6 +404,8 @@ make_export(const struct exporter *x, struct buf *out, struct err *err)
 		secrets_mask(out, 0);
 out:
 	buf_release(&m.stamp);
+	buf_release(&m.run);
+	free(m.data_namespace);
 	plan_free(m.plan);
 	policies_release(&m.policies);
 	task_opts_release(&m.tasks);

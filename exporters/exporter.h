@@ -110,6 +110,8 @@ struct export_job {
 	const struct set *focus;        /* those among them to point out; NULL = none */
 	const struct plan *plan;        /* tasks, for targets that run them; critical path for all */
 	const struct task_options *tasks;   /* of targets that run them */
+	const char *run_results;        /* text of the file, for targets that tell of a run */
+	const char *data_namespace;     /* of those: where the tables are, "postgres://host:5432" */
 	bool timed;                     /* the plan's seconds were measured */
 	const char *title;              /* the project's name unless the user gave one */
 	const char *stamp;              /* how to make the file again, and the plan's hash: stamp.h */
@@ -129,6 +131,7 @@ struct exporter {
 	bool image;                     /* its tasks run in containers: there is no doing without --image */
 	bool parts;                     /* takes --granularity: writes STEP_PART (steps.h) */
 	const char *const *styles, *const *ops;   /* what --style, --operator take; NULL-ended */
+	bool tells;                     /* of a finished run: run_results and data_namespace are there */
 	bool draws;                     /* a picture: sources that nothing in it reads are left out */
 	size_t limit;                   /* nodes it takes unless --limit says more; 0 = any number */
 	enum grouping group_by;         /* unless the user says otherwise */
@@ -142,9 +145,9 @@ struct exporter {
 #define TEST_KINDS (KIND_BIT(KIND_TEST) | KIND_BIT(KIND_UNIT_TEST))
 
 /* one file each */
-extern const struct exporter exporter_airflow, exporter_dagster, exporter_prefect, exporter_argo, exporter_kubernetes,
-	exporter_github, exporter_kestra, exporter_html, exporter_svg, exporter_dot, exporter_mermaid, exporter_graphml,
-	exporter_json;
+extern const struct exporter exporter_airflow, exporter_dagster, exporter_prefect, exporter_argo,
+	exporter_kubernetes, exporter_github, exporter_kestra, exporter_openlineage, exporter_html,
+	exporter_svg, exporter_dot, exporter_mermaid, exporter_graphml, exporter_json;
 
 const struct exporter *exporter_find(const char *name);     /* NULL when unknown */
 const struct exporter *const *exporter_all(size_t *n);      /* in the order of help */

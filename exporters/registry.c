@@ -11,6 +11,7 @@ static const struct exporter *const exporters[] = {
 	&exporter_kubernetes,
 	&exporter_github,
 	&exporter_kestra,
+	&exporter_openlineage,
 	&exporter_html,
 	&exporter_svg,
 	&exporter_dot,

@@ -125,6 +125,36 @@ try 2 export airflow --manifest "$AFTER" --granularity all --resource-type model
 has err 'granularity all says the selection again'
 try 2 export dot --manifest "$AFTER" --granularity folder
 
+# ---- a finished run ----
+
+RUN=$ROOT/tests/golden/openlineage/run_results.json
+has list openlineage
+try 2 export openlineage --manifest "$AFTER"
+has err 'run `heddle build` first'
+echo '{}' >empty.json
+try 2 export openlineage --manifest "$AFTER" --run-results empty.json
+has err 'not the results of a run'
+cat >profiles.yml <<'END'
+shop:
+  target: dev
+  outputs:
+    dev: {type: duckdb, path: "{{ env_var('SHOP_DB', 'shop.duckdb') }}", password: hidden}
+END
+printf 'name: shop\nprofile: shop\n' >dbt_project.yml
+try 0 export openlineage --manifest "$AFTER" --run-results "$RUN" -o run.ndjson
+has run.ndjson '"namespace":"duckdb://shop.duckdb"'
+hasnt run.ndjson hidden
+has run.ndjson 'heddle export openlineage plan='
+SHOP_DB=other.duckdb "$HEDDLE" export openlineage --manifest "$AFTER" --run-results "$RUN" >out
+has out '"namespace":"duckdb://other.duckdb"'
+try 0 export --check run.ndjson --manifest "$AFTER" --run-results "$RUN"
+rm dbt_project.yml profiles.yml
+try 0 export openlineage --manifest "$AFTER" --run-results "$RUN"
+has out '"namespace":"duckdb"'
+try 2 export openlineage --manifest "$AFTER" --run-results "$RUN" --tests none
+
+# ---- workflows ----
+
 try 0 export github --manifest "$AFTER" --select '+orders' --name 'a: ${{ x }}' -o dir
 has dir/dbt.yml 'dbt build --select +orders,state:modified+ --defer --state'
 hasnt dir/dbt.yml 'a: ${{'

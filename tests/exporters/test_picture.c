@@ -76,7 +76,8 @@ set_up(void **state)
 	f.tasks = (struct task_options){ .warn_errors = "{}" };
 	f.job = (struct export_job){
 		.graph = f.g, .nodes = &f.nodes, .plan = f.plan, .tasks = &f.tasks, .title = "shop",
-		.stamp = "",
+		.stamp = "", .data_namespace = "duckdb",
+		.run_results = "{\"metadata\": {\"invocation_id\": \"1\", \"generated_at\": \"2026-01-31T06:00:00Z\"}, \"results\": []}",
 		.group_by = GROUP_BY_FOLDER
 	};
 	*state = &f;
