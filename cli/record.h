@@ -43,8 +43,12 @@ int record_restore(struct run_request *rq, struct arena *arena, const char *sett
  * NULL. 1 = found and read, 0 = there is none, -1 = err. */
 int record_find(struct journal_run *run, const char *dir, const char *name, struct err *err);
 
+/* enum plan_command by its name, or -1. */
+int record_command(const char *name);
+
 /* A run that dbt itself wrote to target/run_results.json after the newest one recorded in dir, as
- * if we had recorded it; its path is that file's. 1, 0 or -1 as above. */
+ * if we had recorded it; its path is that file's. Commands that run no nodes of ours (compile, docs)
+ * write that file too: they are no runs. 1, 0 or -1 as above. */
 int record_find_dbt(struct journal_run *run, const char *dir, const char *target, struct err *err);
 
 /* The newest run of the same settings, when it has not ended well. 1, 0 or -1 as above. */

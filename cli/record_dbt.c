@@ -103,6 +103,8 @@ take_file(struct journal_run *run, const cJSON *doc, struct err *err)
 		return err_set(err, "the file does not say which command wrote it");
 	if (!since)
 		since = text_of(metadata, "generated_at");
+	if (record_command(verb) < 0)
+		return 0;
 	run->run_id = arena_strdup(&run->arena, id);
 	run->since = since ? arena_strdup(&run->arena, since) : NULL;
 	run->settings = settings_of(run, args, verb);
@@ -154,7 +156,8 @@ record_find_dbt(struct journal_run *run, const char *dir, const char *target, st
 
 	memset(run, 0, sizeof(*run));
 	if (fs_exists(path) && (n == 0 || fs_mtime_ms(path) > fs_mtime_ms(paths[0])))
-		rc = read_results(run, path, err) < 0 ? -1 : !is_ours(paths, n, run->run_id);
+		rc = read_results(run, path, err) < 0 ? -1 :
+		    run->run_id && !is_ours(paths, n, run->run_id);
 	if (rc == 0)
 		journal_run_release(run);
 	journal_list_free(paths, n);

@@ -25,17 +25,25 @@ text_of(struct arena *arena, const cJSON *obj, const char *key)
 	return text ? arena_strdup(arena, text) : NULL;
 }
 
+int
+record_command(const char *name)
+{
+	int c = 0;
+
+	while (c < NPLAN_COMMANDS && strcmp(plan_command_name((enum plan_command)c), name) != 0)
+		c++;
+	return c < NPLAN_COMMANDS ? c : -1;
+}
+
 static int
 restore_command(struct run_request *rq, const cJSON *doc, struct err *err)
 {
 	const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(doc, "command"));
 
-	for (int c = 0; name && c < NPLAN_COMMANDS; c++)
-		if (strcmp(plan_command_name((enum plan_command)c), name) == 0) {
-			rq->command = (enum plan_command)c;
-			return 0;
-		}
-	return err_set(err, "the record of the run names no command");
+	if (!name || record_command(name) < 0)
+		return err_set(err, "the record of the run names no command");
+	rq->command = (enum plan_command)record_command(name);
+	return 0;
 }
 
 static int

@@ -127,6 +127,12 @@ def case_heddle_continues_a_run_of_dbt():
         args = ["--vars", "{first_day: 2025-02-01}", "--full-refresh", "--exclude-resource-type", "unit_test"]
         Run([DBT, "build", *args], project).check(1)
         before, all_nodes = unfinished(project), set(node_statuses(project))
+        with open(os.path.join(project, "target/run_results.json")) as f:
+            results = json.load(f)
+        # The file of a command that runs no nodes is not a run to continue.
+        results["args"]["which"] = "compile"
+        write(project, "other/run_results.json", json.dumps(results))
+        assert "no run to continue" in Run([HEDDLE, "retry", "--target-path", "other"], project).check(2).out
         mend(project)
         write(project, "models/marts/brand_new.sql", "select 1 as n\n")
         edit(project, "models/staging/stg_orders.sql", "select", "-- looked at\nselect")
