@@ -64,6 +64,8 @@ struct run {
 	char *record_dir;              /* journals of all runs */
 	struct journal_run found;      /* what --resume has found; else empty */
 	const struct journal_run *earlier;   /* the run that this one continues, or NULL */
+	char since[64];                /* when the first of the runs began that this one continues, or
+	                                * it itself, as dbt writes times */
 	char **dead_runs;              /* ids, for the backend */
 	struct schedule_known *known;  /* by task: results of an earlier run; or NULL */
 	size_t nagain;                 /* of them, not ended well */

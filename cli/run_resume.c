@@ -2,6 +2,7 @@
  * changed in the project since; and the record that lets another run continue this one. */
 #include "cli/run_inside.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include "cli/record.h"
 #include "cli/resume.h"
 #include "util/buf.h"
+#include "util/clock.h"
 #include "util/fs.h"
 #include "util/text.h"
 #include "util/xalloc.h"
@@ -30,6 +32,22 @@ name_of(const struct journal_run *earlier)
 
 /* ---- which run ---- */
 
+/* dbt's own account of its start, where it gives one: since 1.10. */
+static void
+set_since(struct run *r)
+{
+	cJSON *metadata = cJSON_Parse(r->info->metadata);
+	const char *own = cJSON_GetStringValue(
+	    cJSON_GetObjectItemCaseSensitive(metadata, "invocation_started_at"));
+	char began[CLOCK_ISO_SIZE];
+
+	clock_iso(r->began_ms * 1000, began);
+	if (r->earlier && r->earlier->since && clock_parse_iso_us(r->earlier->since) != INT64_MIN)
+		own = r->earlier->since;
+	snprintf(r->since, sizeof(r->since), "%s", own ? own : began);
+	cJSON_Delete(metadata);
+}
+
 int
 run_find_earlier(struct run *r, struct err *err)
 {
@@ -44,8 +62,11 @@ run_find_earlier(struct run *r, struct err *err)
 		r->earlier = rc > 0 ? &r->found : NULL;
 		free(settings);
 	}
-	if (rc < 0 || !r->earlier)
-		return rc < 0 ? -1 : 0;
+	if (rc < 0)
+		return -1;
+	set_since(r);
+	if (!r->earlier)
+		return 0;
 	/* The lock of the target folder tells of this machine, this of all that share the record. */
 	if (!by_dbt(r->earlier) && journal_is_open(r->earlier->path)) {
 		err_set(err, "%s: that run is still under way", r->earlier->path);
@@ -134,16 +155,6 @@ run_resume_earlier(struct run *r, struct err *err)
 
 /* ---- the record of this run ---- */
 
-/* When the first of the runs began that this one continues. Borrowed from *metadata. */
-static const char *
-since(const struct run *r, cJSON **metadata)
-{
-	*metadata = cJSON_Parse(r->info->metadata);
-	if (r->earlier && r->earlier->since)
-		return r->earlier->since;
-	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(*metadata, "invocation_started_at"));
-}
-
 /* All that is known so far, before anything starts. */
 static int
 keep_earlier(struct run *r, struct err *err)
@@ -158,15 +169,13 @@ int
 run_open_journal(struct run *r, struct err *err)
 {
 	char *settings = record_settings(r->rq, r->info), *before;
-	cJSON *metadata;
 	struct journal_head head = {
 		.run_id = r->info->invocation_id,
 		.settings = settings,
-		.since = since(r, &metadata),
+		.since = r->since,
 	};
 
 	r->journal = journal_new(r->record_dir, &head, err);
-	cJSON_Delete(metadata);
 	free(settings);
 	if (!r->journal || keep_earlier(r, err) < 0)
 		return -1;
@@ -211,13 +220,11 @@ void
 run_tell_past(struct run *r)
 {
 	char *batches = batches_of(r->earlier);
-	cJSON *metadata;
-	struct worker_past past = { .batches = batches, .started_at = since(r, &metadata) };
+	struct worker_past past = { .batches = batches, .started_at = r->since };
 
 	r->dead_runs = journal_killed_runs(r->record_dir, r->resumes);
 	past.dead_runs = (const char *const *)r->dead_runs;
 	if (r->dbt_runs.past)
 		r->dbt_runs.past(r->dbt_runs.self, &past);
-	cJSON_Delete(metadata);
 	free(batches);
 }
