@@ -44,6 +44,7 @@ GRAPH = \
 	graph/dag.c \
 	graph/glob.c \
 	graph/graph.c \
+	graph/groups.c \
 	graph/hold.c \
 	graph/json.c \
 	graph/kind.c \

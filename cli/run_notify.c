@@ -7,6 +7,7 @@
 #include "cli/cmd.h"
 #include "cli/run_inside.h"
 #include "executor/notify.h"
+#include "graph/groups.h"
 #include "util/clock.h"
 #include "util/xalloc.h"
 
@@ -31,7 +32,7 @@ owner_in(struct arena *arena, const cJSON *meta)
 }
 
 static const char *
-owner_of(struct arena *arena, const struct node *n)
+owner_in_meta(struct arena *arena, const struct node *n)
 {
 	const char *config = node_json(n, NODE_CONFIG), *meta = node_json(n, NODE_META);
 	cJSON *doc = config && strstr(config, "\"owner\"") ? cJSON_Parse(config) : NULL;
@@ -54,17 +55,40 @@ was_failing(const struct task *t)
 	return s == RESULT_ERROR || s == RESULT_FAIL || s == RESULT_PARTIAL || s == RESULT_RUNTIME_ERROR;
 }
 
-static struct notify_node
-describe(struct arena *arena, const struct run_task *t)
+/* Whom nodes belong to. */
+struct owners {
+	struct arena arena;
+	struct groups groups;
+	const char *manifest;    /* NULL: its groups were read, or cannot be */
+};
+
+/* The node's own word before its group's. */
+static const char *
+owner_of(struct owners *o, const struct node *n)
 {
-	return (struct notify_node){ .node = t->task->node, .owner = owner_of(arena, t->task->node),
+	const char *owner = owner_in_meta(&o->arena, n);
+	struct err ignored = ERR_INIT;
+
+	if (owner || !n->group)
+		return owner;
+	if (o->manifest)
+		groups_load(&o->groups, o->manifest, &ignored);
+	o->manifest = NULL;
+	err_release(&ignored);
+	return groups_owner(&o->groups, n->group);
+}
+
+static struct notify_node
+describe(struct owners *owners, const struct run_task *t)
+{
+	return (struct notify_node){ .node = t->task->node, .owner = owner_of(owners, t->task->node),
 		.status = t->status, .class = t->class, .message = t->message, .attempts = t->attempts,
 		.busy_ms = t->busy_ms };
 }
 
 /* failed, recovered: room for all tasks. */
 static void
-count(const struct run *r, struct arena *arena, struct notify_run *out, struct notify_node *failed,
+count(const struct run *r, struct owners *owners, struct notify_run *out, struct notify_node *failed,
     struct notify_node *recovered)
 {
 	const struct run_task *tasks;
@@ -77,12 +101,12 @@ count(const struct run *r, struct arena *arena, struct notify_run *out, struct n
 		if (t->state != TASK_DONE || t->status == RESULT_SKIPPED) {
 			out->nskipped++;
 		} else if (!result_status_good(t->status)) {
-			failed[out->nfailed++] = describe(arena, t);
+			failed[out->nfailed++] = describe(owners, t);
 		} else {
 			out->ngood += t->status != RESULT_WARN;
 			out->nwarned += t->status == RESULT_WARN;
 			if (t->attempts > 0 && was_failing(t->task))
-				recovered[out->nrecovered++] = describe(arena, t);
+				recovered[out->nrecovered++] = describe(owners, t);
 		}
 	}
 	out->failed = failed;
@@ -95,7 +119,7 @@ run_notify(const struct run *r, int exit_code, const struct err *err)
 	const struct config *c = &r->policies.config;
 	size_t most = r->plan ? r->plan->ntasks : 0;
 	struct notify_node *failed, *recovered;
-	struct arena arena = ARENA_INIT;
+	struct owners owners = { 0 };
 	struct notify_run run = {
 		.command = plan_command_name(r->command),
 		.exit_code = exit_code,
@@ -112,13 +136,15 @@ run_notify(const struct run *r, int exit_code, const struct err *err)
 		run.project = r->info->project_name;
 		run.target = r->info->target_name;
 		run.run_id = r->info->invocation_id;
+		owners.manifest = r->info->manifest_path;
 	}
 	failed = xcalloc(most + 1, sizeof(*failed));
 	recovered = xcalloc(most + 1, sizeof(*recovered));
 	if (r->schedule)
-		count(r, &arena, &run, failed, recovered);
+		count(r, &owners, &run, failed, recovered);
 	notify(c->hooks, c->nhooks, &run, warn, r->progress);
 	free(failed);
 	free(recovered);
-	arena_release(&arena);
+	groups_release(&owners.groups);
+	arena_release(&owners.arena);
 }

@@ -3,6 +3,7 @@ again, from a clean start, while other nodes go on; what is not, or may have bee
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -232,6 +233,7 @@ def case_one_batch_of_many():
         story = mill.run("--retries", "4", *bounds, free_after=1)
         same("tries", story.tries["daily"], [LOCK_TIMEOUT, CLEAN])
         same("daily", story.status["daily"], "success")
+        same("batches that ran", re.findall(r"creat\w+ batch 2024-01-(\d\d) of", story.text), ["01", "02", "03", "04", "02"])
         result = next(r for r in read_results(mill.dir)["results"] if r["unique_id"] == "model.mill.daily")
         same("batches", {k: len(v) for k, v in result["batch_results"].items()}, {"successful": 4, "failed": 0})
         same("rows", mill.pg.sql("select count(*), count(distinct day) from mill.daily"), [["4", "4"]])

@@ -81,7 +81,11 @@ class Shop:
         write(self.dir, "target/manifest.json", json.dumps({
             "metadata": {"dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json", "dbt_version": "1.11.0",
                          "adapter_type": "postgres", "project_name": "shop"},
-            "nodes": nodes, "sources": {}, "disabled": {}}))
+            "nodes": nodes, "sources": {}, "disabled": {},
+            "groups": {"group.shop.finance": {"name": "finance", "resource_type": "group", "package_name": "shop",
+                                              "path": "x.yml", "original_file_path": "models/x.yml",
+                                              "unique_id": "group.shop.finance",
+                                              "owner": {"email": "money@shop", "name": None}}}}))
         write(self.dir, "node.sh", 'case " $FAIL " in *" $HEDDLE_NAME "*) echo "it\'s <broken> & \\"bad\\""; exit 3;; esac\n')
         write(self.dir, "heddle.yml", "runner: shell\ncommand: sh node.sh\n" + config)
 
@@ -155,15 +159,18 @@ def case_success_and_recovery():
 
 
 def case_owners():
-    config = "on_failure:\n  - {url: env:ANN, owner: ann@shop}\n  - {url: env:FINANCE, owner: finance}\n  - {url: env:ALL}\n"
+    config = "on_failure:\n  - {url: env:ANN, owner: ann@shop}\n  - {url: env:FINANCE, owner: finance}\n" \
+             "  - {url: env:MONEY, owner: money@shop}\n  - {url: env:ALL}\n"
     with Server() as server, Shop(config) as shop:
-        env = {"ANN": server.url("/ann"), "FINANCE": server.url("/finance"), "ALL": server.url("/all")}
+        env = {"ANN": server.url("/ann"), "FINANCE": server.url("/finance"),
+               "MONEY": server.url("/money"), "ALL": server.url("/all")}
         shop.run(fail="b", **env).check(1)
         same("of b", [(p, [n["name"] for n in b["nodes"]]) for p, _, b in server.posts], [("/ann", ["b"]), ("/all", ["b"])])
         del server.posts[:]
         shop.run(fail="c", **env).check(1)
         same("of c", [(p, [n["name"] for n in b["nodes"]]) for p, _, b in server.posts],
-             [("/finance", ["c"]), ("/all", ["c"])])
+             [("/finance", ["c"]), ("/money", ["c"]), ("/all", ["c"])])
+        same("owner of the group", server.posts[0][2]["nodes"][0]["owner"], "money@shop")
 
 
 def case_a_run_that_could_not_begin():

@@ -1,0 +1,125 @@
+#include "graph/groups.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "graph/scan.h"
+
+static bool
+is(const struct scan_text *key, const char *name)
+{
+	return key->len == strlen(name) && memcmp(key->s, name, key->len) == 0;
+}
+
+/* A text of ours, or NULL for any other value. */
+static int
+read_text(struct scan *s, struct arena *a, const char **out)
+{
+	struct scan_text text;
+
+	*out = NULL;
+	if (scan_peek(s) != SCAN_STRING)
+		return scan_skip(s);
+	if (scan_string(s, &text) < 0)
+		return -1;
+	*out = text.len ? arena_strndup(a, text.s, text.len) : NULL;
+	return 0;
+}
+
+static int
+read_owner(struct scan *s, struct arena *a, const char **owner)
+{
+	const char *name = NULL, *email = NULL;
+	struct scan_text key;
+	int more;
+
+	if (scan_peek(s) != SCAN_OBJECT)
+		return scan_skip(s);
+	if (scan_object(s) < 0)
+		return -1;
+	while ((more = scan_key(s, &key)) > 0) {
+		if (is(&key, "name"))
+			more = read_text(s, a, &name);
+		else if (is(&key, "email"))
+			more = read_text(s, a, &email);
+		else
+			more = scan_skip(s);
+		if (more < 0)
+			return -1;
+	}
+	*owner = name ? name : email;
+	return more;
+}
+
+static int
+read_group(struct groups *g, struct scan *s)
+{
+	const char *name = NULL, *owner = NULL;
+	struct scan_text key;
+	int more;
+
+	if (scan_peek(s) != SCAN_OBJECT)
+		return scan_skip(s);
+	if (scan_object(s) < 0)
+		return -1;
+	while ((more = scan_key(s, &key)) > 0) {
+		if (is(&key, "name"))
+			more = read_text(s, &g->arena, &name);
+		else if (is(&key, "owner"))
+			more = read_owner(s, &g->arena, &owner);
+		else
+			more = scan_skip(s);
+		if (more < 0)
+			return -1;
+	}
+	if (name && owner)
+		map_put(&g->owners, name, (void *)owner);
+	return more;
+}
+
+static int
+read_groups(struct groups *g, struct scan *s)
+{
+	struct scan_text key;
+	int more;
+
+	if (scan_peek(s) != SCAN_OBJECT)
+		return scan_skip(s);
+	if (scan_object(s) < 0)
+		return -1;
+	while ((more = scan_key(s, &key)) > 0)
+		if (read_group(g, s) < 0)
+			return -1;
+	return more;
+}
+
+int
+groups_load(struct groups *g, const char *manifest, struct err *err)
+{
+	struct scan_text key;
+	struct scan s;
+	int more = -1;
+
+	if (scan_open(&s, manifest, err) == 0 && scan_object(&s) == 0)
+		while ((more = scan_key(&s, &key)) > 0)
+			if ((is(&key, "groups") ? read_groups(g, &s) : scan_skip(&s)) < 0) {
+				more = -1;
+				break;
+			}
+	scan_close(&s);
+	return more;
+}
+
+const char *
+groups_owner(const struct groups *g, const char *group)
+{
+	return map_get(&g->owners, group);
+}
+
+void
+groups_release(struct groups *g)
+{
+	map_release(&g->owners);
+	arena_release(&g->arena);
+	*g = (struct groups)GROUPS_INIT;
+}
