@@ -35,7 +35,7 @@ add_text(struct buf *b, const char *key, const char *text)
 static void
 add_message(struct buf *b, const char *message)
 {
-	char *cut = message ? xstrndup(message, MESSAGE_BYTES) : NULL;
+	char *cut = message ? xstrndup(message, strnlen(message, MESSAGE_BYTES)) : NULL;
 
 	add_text(b, "message", cut);
 	free(cut);
