@@ -290,6 +290,7 @@ SCRIPTS = \
 	tests/cli/lint.sh \
 	tests/cli/conformance.sh \
 	tests/cli/export.sh \
+	tests/cli/export_run.py \
 	tests/cli/bad_input.sh \
 	tests/cli/runner_cli.sh \
 	tests/cli/options.py \
