@@ -93,10 +93,11 @@ def dumps(value):
 
 
 def duration(seconds):
-    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
         if abs(seconds) >= length:
-            return "%.3g %ss" % (seconds / length, unit)
-    return "%.3g seconds" % seconds
+            break
+    number = "%.3g" % (seconds / length)
+    return "%s %s%s" % (number, unit, "s" * (number != "1"))
 
 
 def age_of(result):
