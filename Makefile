@@ -132,6 +132,7 @@ EXPORTERS = \
 	exporters/airflow_text.c \
 	exporters/argo.c \
 	exporters/argv.c \
+	exporters/bundle.c \
 	exporters/columns.c \
 	exporters/dagster.c \
 	exporters/dagster_head.c \
@@ -152,6 +153,7 @@ EXPORTERS = \
 	exporters/layers.c \
 	exporters/layout.c \
 	exporters/lineage_run.c \
+	exporters/mage.c \
 	exporters/mermaid.c \
 	exporters/node_docs.c \
 	exporters/part_select.c \
@@ -199,6 +201,7 @@ CLI = \
 	cli/dbt_words.c \
 	cli/diff_collect.c \
 	cli/diff_report.c \
+	cli/export_folder.c \
 	cli/history_file.c \
 	cli/main.c \
 	cli/offline.c \

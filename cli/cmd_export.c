@@ -5,6 +5,7 @@
 
 #include "cli/cmd.h"
 #include "cli/connection.h"
+#include "cli/export_folder.h"
 #include "cli/policies.h"
 #include "cli/project.h"
 #include "cli/select_opts.h"
@@ -423,6 +424,12 @@ put(const struct exporter *x, const struct buf *out, struct err *err)
 	struct buf path = BUF_INIT;
 	int rc;
 
+	if (x->folder && !o.output) {
+		err_set(err, "%s is a folder: it needs -o FOLDER", x->name);
+		return -1;
+	}
+	if (x->folder)
+		return export_folder_put(o.output, out, err);
 	if (!o.output) {
 		fwrite(out->data, 1, out->len, stdout);
 		return 0;
@@ -434,6 +441,21 @@ put(const struct exporter *x, const struct buf *out, struct err *err)
 	rc = fs_replace(buf_str(&path), out->data, out->len, 0644, err);
 	buf_release(&path);
 	return rc;
+}
+
+/* Of a folder `is` is a bundle: its first file stands for all in the stamp. */
+static int
+compare_folder(const struct stamp *old, const char *root, const struct buf *is, struct err *err)
+{
+	const char *other = export_folder_differs(root, is);
+
+	if (!other) {
+		printf("%s: up to date\n", o.check);
+		return EXIT_GOOD;
+	}
+	err_set(err, "%s: out of date: %s", o.check, other);
+	err_hint(err, "make it again: heddle export %s ... -o %s", old->words[2], o.check);
+	return EXIT_NODE_FAILED;
 }
 
 static int
@@ -455,17 +477,34 @@ compare(const struct stamp *old, const struct buf *was, const struct buf *is, st
 	return EXIT_NODE_FAILED;
 }
 
+/* The file with the stamp, that of a folder too: then *root is where the export stands. */
+static int
+read_checked(struct buf *was, char **root, struct err *err)
+{
+	const struct exporter *const *all;
+	size_t n;
+
+	if (!fs_is_dir(o.check))
+		return fs_read(o.check, was, err);
+	all = exporter_all(&n);
+	for (size_t i = 0; i < n; i++)
+		if (all[i]->folder)
+			return export_folder_find(o.check, all[i]->folder, was, root, err);
+	return err_set(err, "%s: is a folder", o.check);
+}
+
 /* The options of the file's stamp are read as if they stood on the command line. */
 static int
 check_file(struct err *err)
 {
 	const struct exporter *x;
+	char *root = NULL;
 	struct arena a = ARENA_INIT;
 	struct buf was = BUF_INIT, is = BUF_INIT;
 	struct stamp stamp;
 	int code = EXIT_BAD_INPUT;
 
-	if (fs_read(o.check, &was, err) < 0)
+	if (read_checked(&was, &root, err) < 0)
 		goto out;
 	if (!stamp_find(&stamp, &a, buf_str(&was)) || stamp.nwords < 3) {
 		err_set(err, "%s: not made by heddle export: it has no line `heddle export ... plan=...`",
@@ -479,8 +518,9 @@ check_file(struct err *err)
 		goto out;
 	}
 	if (make_export(x, &is, err) == 0)
-		code = compare(&stamp, &was, &is, err);
+		code = root ? compare_folder(&stamp, root, &is, err) : compare(&stamp, &was, &is, err);
 out:
+	free(root);
 	buf_release(&was);
 	buf_release(&is);
 	arena_release(&a);

@@ -1,6 +1,7 @@
 /* exporters/exporter.h -- one plan, many languages. A target is one file and one row in registry.c.
  *
- * write() appends the whole output to `out`; the caller puts it on a file by rename. Output is
+ * write() appends the whole output to `out`; the caller puts it on a file by rename. A target that
+ * is a folder (.folder) appends its files as bundle.h has them. Output is
  * deterministic: order by id, no clock, no random, no path of this machine.
  * Errors: 0, or -1 with err. Thread: main.
  *
@@ -130,6 +131,7 @@ struct exporter {
 	bool runs;                      /* its tasks run dbt: task_options count, the plan is theirs */
 	bool image;                     /* its tasks run in containers: there is no doing without --image */
 	bool parts;                     /* takes --granularity: writes STEP_PART (steps.h) */
+	const char *folder;             /* it writes a folder (bundle.h): where the stamp stands in it, for glob */
 	const char *const *styles, *const *ops;   /* what --style, --operator take; NULL-ended */
 	bool tells;                     /* of a finished run: run_results and data_namespace are there */
 	bool draws;                     /* a picture: sources that nothing in it reads are left out */
@@ -145,7 +147,7 @@ struct exporter {
 #define TEST_KINDS (KIND_BIT(KIND_TEST) | KIND_BIT(KIND_UNIT_TEST))
 
 /* one file each */
-extern const struct exporter exporter_airflow, exporter_dagster, exporter_prefect, exporter_argo,
+extern const struct exporter exporter_airflow, exporter_dagster, exporter_prefect, exporter_mage, exporter_argo,
 	exporter_kubernetes, exporter_github, exporter_kestra, exporter_openlineage, exporter_html,
 	exporter_svg, exporter_dot, exporter_mermaid, exporter_graphml, exporter_json;
 

@@ -7,6 +7,7 @@ static const struct exporter *const exporters[] = {
 	&exporter_airflow,
 	&exporter_dagster,
 	&exporter_prefect,
+	&exporter_mage,
 	&exporter_argo,
 	&exporter_kubernetes,
 	&exporter_github,

@@ -13,6 +13,25 @@ while IFS= read -r line; do
 	case $line in '#'* | '') continue ;; esac
 	file=${line%%: *}
 	n=$((n + 1))
+	case $file in
+	*/) # a folder
+		eval "set -- ${line#*: }"
+		rm -rf "$tmp/folder"
+		if ! "$HEDDLE" "$@" --manifest $MANIFEST -o "$tmp/folder" 2>"$tmp/err"; then
+			echo "$line: exit code $?: $(cat "$tmp/err")" >&2
+			bad=1
+		elif [ -n "$RENEW" ]; then
+			diff -r "$tmp/folder" "$file" >/dev/null 2>&1 || {
+				rm -rf "$file" && cp -R "$tmp/folder" "$file" && echo "renewed $file"
+			}
+		elif ! diff -r "$file" "$tmp/folder" >"$tmp/diff" 2>&1; then
+			echo "$line: differs from what it was (make golden renews it):" >&2
+			cut -c1-300 "$tmp/diff" | head -n 20 >&2
+			bad=1
+		fi
+		continue
+		;;
+	esac
 	if ! eval "set -- ${line#*: }" || ! "$HEDDLE" "$@" --manifest $MANIFEST >"$tmp/out" 2>"$tmp/err"; then
 		echo "$line: exit code $?: $(cat "$tmp/err")" >&2
 		bad=1

@@ -1,0 +1,1 @@
+# Blocks of the pipeline it_s_nightly_c405c50b. Made by: heddle export mage --name=It%27s%20nightly --tests=build --unit-tests --runner=heddle --vars=%7B%22day%22:%20%22today%22%7D --task-project-dir=/opt/shop --slots=3 --timeout=90000ms --select=orders plan=d0dc089c0f06eb35
