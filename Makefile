@@ -311,6 +311,7 @@ SCRIPTS = \
 	tests/cli/secrets.py \
 	tests/executor/makespan.sh \
 	tests/exporters/page.sh \
+	tests/exporters/run_dbt.sh \
 	tests/golden/run.sh \
 	tests/cli/renamed.sh \
 	tests/cli/select_random.py \

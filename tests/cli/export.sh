@@ -28,7 +28,7 @@ hasnt() {
 
 try 0 export --list
 cp out list
-for target in airflow argo kubernetes github kestra html svg dot mermaid graphml json; do
+for target in airflow dagster prefect argo kubernetes github kestra html svg dot mermaid graphml json; do
 	has list "$target"
 	image=
 	case $target in argo | kubernetes)
@@ -46,6 +46,38 @@ for target in airflow argo kubernetes github kestra html svg dot mermaid graphml
 	hasnt "file.$target" "$PWD"
 	try 0 export --check "file.$target" --manifest "$AFTER"
 	has out 'up to date'
+done
+# A target that is a folder: only what is its own is replaced, and only when an export made it.
+has list mage
+try 2 export mage --manifest "$AFTER"
+has err 'it needs -o FOLDER'
+try 0 export mage --manifest "$AFTER" -o mage
+echo mine >mage/metadata.yaml
+echo stale >mage/custom/shop/gone_run.py
+try 0 export mage --manifest "$AFTER" -o mage
+[ "$(cat mage/metadata.yaml)" = mine ] || say "the project's own metadata.yaml was overwritten"
+[ ! -e mage/custom/shop/gone_run.py ] || say 'a block that is gone stayed'
+[ "$(find mage -name '*.heddle-*' | wc -l)" = 0 ] || say 'folders of the work stayed'
+try 0 export --check mage --manifest "$AFTER"
+has out 'mage: up to date'
+try 0 export --check mage/pipelines/shop --manifest "$AFTER"
+try 1 export --check mage --manifest "$BEFORE"
+has err 'out of date'
+echo '# edited' >>mage/custom/shop/orders_run.py
+try 1 export --check mage --manifest "$AFTER"
+has err 'custom/shop/orders_run.py'
+try 0 export mage --manifest "$AFTER" --name other -o mage
+try 2 export --check mage --manifest "$AFTER"
+has err 'holds 2 exports'
+mkdir -p hand/pipelines/shop
+echo 'name: shop' >hand/pipelines/shop/metadata.yaml
+try 2 export mage --manifest "$AFTER" -o hand
+has err 'was not made by heddle export'
+has hand/pipelines/shop/metadata.yaml 'name: shop'
+try 2 export --check hand --manifest "$AFTER"
+for word in '--image=x' '--secret=x' '--assets' '--schedule=asset:x' '--timezone=Europe/Berlin'; do
+	try 2 export mage --manifest "$AFTER" "$word" -o refused
+	[ ! -e refused ] || say "mage $word: refused, and written"
 done
 mkdir dir
 try 0 export svg --manifest "$AFTER" -o dir

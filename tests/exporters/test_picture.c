@@ -247,6 +247,10 @@ written(const struct exporter *x, struct fixture *f)
 	buf_truncate(&out, 0);
 	if (x->write(&f->job, &out, &err) < 0)
 		fail_msg("%s: %s", x->name, err.msg);
+	/* The files of a folder as one text. */
+	for (size_t i = 0; i < out.len; i++)
+		if (out.data[i] == '\0')
+			out.data[i] = '\n';
 	return buf_str(&out);
 }
 
