@@ -95,7 +95,7 @@ write_block(struct mage *m, size_t at)
 	emit_line(e, "name: %q", s->id);
 	emit_line(e, "type: custom");
 	emit_line(e, "language: python");
-	emit_line(e, "file_path: %q", path.data);
+	emit_line(e, "configuration: {file_path: %q}", path.data);
 	write_names(m, "upstream_blocks", s->after, s->nafter);
 	write_names(m, "downstream_blocks", m->below[at], m->nbelow[at]);
 	emit_line(e, "timeout: %z", (size_t)((p.timeout_ms + 999) / 1000));
