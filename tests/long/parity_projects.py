@@ -152,7 +152,7 @@ def case_postgres_100_models():
 
 def case_postgres_100_models_faults():
     with Postgres() as server, tempfile.TemporaryDirectory() as folder:
-        both([["build"], ["run"], ["test"], ["snapshot"]], every_fault, server=server, project=generated(folder),
+        both([["build"], ["snapshot"], ["run"], ["test"]], every_fault, server=server, project=generated(folder),
              code=1)
 
 
