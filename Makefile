@@ -207,6 +207,7 @@ CLI = \
 	cli/offline.c \
 	cli/opts.c \
 	cli/policies.c \
+	cli/post_events.c \
 	cli/project.c \
 	cli/record.c \
 	cli/record_dbt.c \
@@ -302,6 +303,7 @@ SCRIPTS = \
 	tests/cli/shell.sh \
 	tests/cli/freshness.py \
 	tests/cli/notify.py \
+	tests/cli/openlineage.py \
 	tests/cli/hostile.py \
 	tests/cli/retry.py \
 	tests/cli/resume.py \

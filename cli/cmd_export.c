@@ -7,6 +7,7 @@
 #include "cli/connection.h"
 #include "cli/export_folder.h"
 #include "cli/policies.h"
+#include "cli/post_events.h"
 #include "cli/project.h"
 #include "cli/select_opts.h"
 #include "cli/task_opts.h"
@@ -25,7 +26,7 @@ static struct {
 	const char *focus, *colour_by, *group_by, *name, *data_namespace;
 	unsigned limit;
 	/* where things are, and what to do */
-	const char *output, *run_results, *check;
+	const char *output, *url, *run_results, *check;
 	bool list, help;
 } o;
 
@@ -44,6 +45,8 @@ static const struct opt shape_opts[] = {
 
 static const struct opt file_opts[] = {
 	{ 'o', "output", "FILE", OPT_TEXT, &o.output, "write here, not to standard output" },
+	{ 0, "url", "URL", OPT_TEXT, &o.url,
+	  "openlineage: post each event there (key: $OPENLINEAGE_API_KEY)" },
 	{ 0, "run-results", "FILE", OPT_TEXT, &o.run_results,
 	  "times and states of that run (run_results.json beside the manifest)" },
 	{ 0, "check", "FILE", OPT_TEXT, &o.check,
@@ -324,6 +327,8 @@ read_options(struct making *m, struct err *err)
 {
 	if (read_shape(&m->job, m->x, err) < 0)
 		return -1;
+	if (!m->x->tells && (o.url || o.data_namespace))
+		return err_set(err, "%s tells of no run: --url and --dataset-namespace are openlineage's", m->x->name);
 	if (!m->x->runs && task_opts_given()) {
 		err_set(err, "%s runs nothing: it takes no option of tasks", m->x->name);
 		return err_hint(err, "`heddle export --help` lists them apart");
@@ -430,6 +435,10 @@ put(const struct exporter *x, const struct buf *out, struct err *err)
 	}
 	if (x->folder)
 		return export_folder_put(o.output, out, err);
+	if (o.url && post_events(o.url, buf_str(out), err) < 0)
+		return -1;
+	if (o.url && !o.output)
+		return 0;
 	if (!o.output) {
 		fwrite(out->data, 1, out->len, stdout);
 		return 0;

@@ -335,5 +335,6 @@ const struct exporter exporter_argo = {
 	.fields = GRAPH_CONFIG,
 	.runs = true,
 	.image = true,
+	.parts = true,
 	.write = argo_write,
 };

@@ -230,5 +230,6 @@ const struct exporter exporter_kestra = {
 	.summary = "a flow of Kestra 1.x, one task per node",
 	.fields = GRAPH_CONFIG,
 	.runs = true,
+	.parts = true,
 	.write = kestra_write,
 };

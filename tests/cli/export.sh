@@ -184,6 +184,10 @@ rm dbt_project.yml profiles.yml
 try 0 export openlineage --manifest "$AFTER" --run-results "$RUN"
 has out '"namespace":"duckdb"'
 try 2 export openlineage --manifest "$AFTER" --run-results "$RUN" --tests none
+try 2 export openlineage --manifest "$AFTER" --run-results "$RUN" --url http://127.0.0.1:1/api
+has err 'event 1 of 20: '
+hasnt err '127.0.0.1:1/api'
+try 2 export svg --manifest "$AFTER" --url http://127.0.0.1:1/api
 
 # ---- workflows ----
 
