@@ -110,10 +110,11 @@ out=$("$HEDDLE" build --project-dir shop --select plain --timeout 300ms --retrie
 expect 'timeout' 'timed out after 0.3 s' "$out"
 kill -0 "$(cat shop/child)" 2>/dev/null && fail 'timeout: the child lives'
 # So does a signal to heddle; what had not ended is skipped, and is on record.
+rm -f shop/child
 "$HEDDLE" build --project-dir shop --command 'sh -c "echo \$\$ >child; exec sleep 60"; true' >out 2>&1 &
 pid=$!
-rm -f shop/child
-while [ ! -s shop/child ]; do sleep 0.1; done
+waited=0
+while [ ! -s shop/child ] && [ $((waited += 1)) -lt 300 ]; do sleep 0.1; done
 kill -TERM $pid
 wait $pid
 [ $? = 143 ] || fail 'SIGTERM: exit code'
