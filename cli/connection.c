@@ -91,7 +91,8 @@ read_yaml(struct arena *a, const char *path)
 	const struct ynode *y = NULL;
 
 	if (fs_read(path, &text, &ignored) == 0)
-		y = ytree_parse(a, path, arena_strndup(a, buf_str(&text), text.len), text.len, &ignored);
+		y = ytree_parse(a, path, arena_strndup(a, buf_str(&text), text.len), text.len,
+		    &ignored);
 	buf_release(&text);
 	err_release(&ignored);
 	return y;
@@ -121,7 +122,8 @@ find_profiles(struct arena *a, const char *project_dir, const char *run_results)
 	dirs[1] = project_dir;
 	dirs[2] = home ? arena_printf(a, "%s/.dbt", home) : NULL;
 	for (size_t i = 0; i < 3 && !y; i++) {
-		char *dir = dirs[i] ? fs_join(project_dir, dirs[i]) : NULL, *path = dir ? fs_join(dir, "profiles.yml") : NULL;
+		char *dir = dirs[i] ? fs_join(project_dir, dirs[i]) : NULL;
+		char *path = dir ? fs_join(dir, "profiles.yml") : NULL;
 
 		if (path && fs_exists(path))
 			y = read_yaml(a, path);
@@ -138,7 +140,8 @@ find_output(struct arena *a, const char *project_dir, const char *run_results)
 	const char *name = project_env(argument(a, run_results, "profile"), "PROFILE");
 	const char *target = project_env(argument(a, run_results, "target"), "TARGET");
 	char *said = name ? NULL : project_setting(project_dir, NULL, "profile");
-	const struct ynode *profile = ytree_get(find_profiles(a, project_dir, run_results), name ? name : said);
+	const struct ynode *profile = ytree_get(find_profiles(a, project_dir, run_results),
+	    name ? name : said);
 
 	free(said);
 	if (!target)
@@ -154,7 +157,8 @@ connection_namespace(const char *project_dir, const char *adapter, const char *r
 	char *space = NULL;
 
 	for (size_t i = 0; adapter && !space && i < sizeof(forms) / sizeof(*forms); i++)
-		if (strcmp(forms[i].adapter, adapter) == 0 && ytree_is(ytree_get(output, "type"), adapter))
+		if (strcmp(forms[i].adapter, adapter) == 0 &&
+		    ytree_is(ytree_get(output, "type"), adapter))
 			space = fill_form(&a, forms[i].form, output);
 	arena_release(&a);
 	return space ? space : xstrdup(adapter ? adapter : "dbt");

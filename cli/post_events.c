@@ -33,7 +33,8 @@ post_events(const char *url, const char *lines, struct err *err)
 		headers[0] = header.data;
 	}
 	for (const char *s = lines, *end; rc == 0 && (end = strchr(s, '\n')); s = end + 1) {
-		struct http_post post = { .url = url, .headers = headers, .timeout_ms = POST_TIMEOUT_MS };
+		struct http_post post = { .url = url, .headers = headers,
+		    .timeout_ms = POST_TIMEOUT_MS };
 
 		buf_truncate(&body, 0);
 		buf_add(&body, s, (size_t)(end - s));

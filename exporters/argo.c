@@ -111,11 +111,13 @@ write_retry(struct emit *e, const struct task_policy *p)
 {
 	size_t factor = p->factor > 1 ? (size_t)(p->factor + 0.999) : 1;   /* Argo takes whole ones */
 
-	emit_line(e, "retryStrategy: {limit: %z, retryPolicy: Always, backoff: {duration: %zs, factor: %z}}",
+	emit_line(e, "retryStrategy: {limit: %z, retryPolicy: Always, backoff: {duration: %zs, "
+	    "factor: %z}}",
 	    (size_t)(p->max_attempts - 1), (size_t)((p->delay_ms + 999) / 1000), factor);
 	emit_line(e, "activeDeadlineSeconds: %z", (size_t)((p->timeout_ms + 999) / 1000));
 	if (p->pool)
-		emit_line(e, "synchronization: {semaphores: [{configMapKeyRef: {name: dbt-pools, key: %q}}]}", p->pool);
+		emit_line(e, "synchronization: {semaphores: [{configMapKeyRef: {name: dbt-pools, "
+		    "key: %q}}]}", p->pool);
 }
 
 static void
@@ -142,7 +144,8 @@ write_template(struct argo *a, const struct template *t)
 	k8s_write_list(e, "args", &words);
 	if (strcmp(t->like->verb, "run") == 0 || strcmp(t->like->verb, "seed") == 0 ||
 	    strcmp(t->like->verb, "build") == 0)
-		emit_line(e, "env: [{name: DBT_FULL_REFRESH, value: \"{{workflow.parameters.full-refresh}}\"}]");
+		emit_line(e, "env: [{name: DBT_FULL_REFRESH, value: "
+		    "\"{{workflow.parameters.full-refresh}}\"}]");
 	if (a->o->secret)
 		emit_line(e, "envFrom: [{secretRef: {name: %q}}]", a->o->secret);
 	emit_line(e, "resources: {requests: {cpu: 250m, memory: 512Mi}}");
@@ -222,12 +225,15 @@ write_exit(struct argo *a)
 	if (a->o->secret)
 		emit_line(e, "envFrom: [{secretRef: {name: %q}}]", a->o->secret);
 	emit_open(e, "source: |");
-	emit_line(e, "# Prints how it ended; posts it where NOTIFY_URL (of the secret) says, as Slack and others take it.");
+	emit_line(e, "# Prints how it ended; posts it where NOTIFY_URL (of the secret) says, as "
+	    "Slack and others take it.");
 	emit_line(e, "import json, os, urllib.request");
 	emit_line(e, "text = \"%%s: %%s\" %% (os.environ[\"WORKFLOW\"], os.environ[\"STATUS\"])");
 	emit_line(e, "failures = json.loads(os.environ[\"FAILURES\"] or \"[]\")");
-	emit_line(e, "for failure in (json.loads(failures) if isinstance(failures, str) else failures) or []:");
-	emit_line(e, "    text += \"\\n%%s: %%s\" %% (failure[\"displayName\"], failure[\"message\"])");
+	emit_line(e, "for failure in (json.loads(failures) if isinstance(failures, str) else "
+	    "failures) or []:");
+	emit_line(e, "    text += \"\\n%%s: %%s\" %% (failure[\"displayName\"], "
+	    "failure[\"message\"])");
 	emit_line(e, "print(text)");
 	emit_line(e, "if os.environ.get(\"NOTIFY_URL\"):");
 	emit_line(e, "    body = json.dumps({\"text\": text}).encode()");
@@ -299,9 +305,11 @@ check_size(const struct argo *a, const struct buf *out, struct err *err)
 
 	if (n < ETCD_LIMIT)
 		return 0;
-	err_set(err, "%zu tasks make a workflow of %zu KB, more than a cluster stores in one object (%d KB)",
+	err_set(err, "%zu tasks make a workflow of %zu KB, more than a cluster stores in one "
+	    "object (%d KB)",
 	    a->steps->n, n / 1000, ETCD_LIMIT / 1000);
-	return err_hint(err, "--tests build makes one task of a node and its tests; or export parts of the "
+	return err_hint(err, "--tests build makes one task of a node and its tests; or export "
+	    "parts of the "
 	    "project with --select, or the whole as one pod: heddle export kubernetes");
 }
 

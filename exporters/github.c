@@ -103,7 +103,8 @@ write_setup(struct github *g)
 	emit_line(e, "- uses: actions/checkout@v4");
 	if (!g->o->image) {
 		emit_open(e, "- uses: actions/setup-python@v5");
-		emit_line(e, "with: {python-version: \"3.12\", cache: pip, cache-dependency-path: %q}",
+		emit_line(e, "with: {python-version: \"3.12\", cache: pip, "
+		    "cache-dependency-path: %q}",
 		    arena_printf(&g->arena, "%srequirements.txt", f));
 		e->depth--;
 		emit_line(e, "- run: pip install -r requirements.txt");
@@ -115,9 +116,11 @@ write_setup(struct github *g)
 	emit_line(e, "%sdbt_packages", f);
 	emit_line(e, "%starget/partial_parse.msgpack", f);
 	e->depth--;
-	emit_line(e, "key: %q", arena_printf(&g->arena, "dbt-parse-${{ hashFiles('%spackage-lock.yml', "
+	emit_line(e, "key: %q", arena_printf(&g->arena, "dbt-parse-${{ "
+	    "hashFiles('%spackage-lock.yml', "
 	    "'%spackages.yml') }}-${{ github.sha }}", quoted(g, f), quoted(g, f)));
-	emit_line(e, "restore-keys: %q", arena_printf(&g->arena, "dbt-parse-${{ hashFiles('%spackage-lock.yml', "
+	emit_line(e, "restore-keys: %q", arena_printf(&g->arena, "dbt-parse-${{ "
+	    "hashFiles('%spackage-lock.yml', "
 	    "'%spackages.yml') }}-", quoted(g, f), quoted(g, f)));
 	e->depth -= 2;
 	emit_line(e, "- run: %s deps", g->o->ncommand ? "dbt" : task_runner_name(g->o->runner));
@@ -171,7 +174,8 @@ write_ci(struct github *g)
 	struct buf line = BUF_INIT;
 
 	open_job(g, "slim-ci", "github.event_name == 'pull_request'", CI_MINUTES);
-	emit_line(e, "env: {DBT_SCHEMA: \"pr_${{ github.event.number }}\"}  # for profiles.yml: a schema of its own");
+	emit_line(e, "env: {DBT_SCHEMA: \"pr_${{ github.event.number }}\"}  # for profiles.yml: "
+	    "a schema of its own");
 	write_setup(g);
 	emit_open(e, "- name: The manifest of the last deployment");
 	emit_line(e, "uses: actions/cache/restore@v4");
@@ -180,7 +184,8 @@ write_ci(struct github *g)
 	e->depth--;
 	emit_open(e, "- name: Without one there is nothing to compare with");
 	emit_line(e, "if: hashFiles('%s" STATE "/manifest.json') == ''", quoted(g, g->folder));
-	emit_line(e, "run: echo \"::error::no manifest of a deployment yet, run this workflow on the main branch\" && exit 1");
+	emit_line(e, "run: echo \"::error::no manifest of a deployment yet, run this workflow on "
+	    "the main branch\" && exit 1");
 	e->depth--;
 	emit_open(e, "- name: Build what is modified and what reads it");
 	add_modified(g, &a);
@@ -201,10 +206,12 @@ write_deploy(struct github *g)
 	struct emit *e = &g->e;
 	struct argv a = ARGV_INIT;
 	struct buf line = BUF_INIT;
-	size_t minutes = g->o->timeout_ms ? (size_t)((g->o->timeout_ms + 59999) / 60000) : DEPLOY_MINUTES;
+	size_t minutes = g->o->timeout_ms ? (size_t)((g->o->timeout_ms + 59999) / 60000) :
+	    DEPLOY_MINUTES;
 	bool apart = g->o->tests == TESTS_AFTER_ALL;
 
-	open_job(g, "deploy", arena_printf(&g->arena, "github.event_name != 'pull_request' && github.ref == "
+	open_job(g, "deploy", arena_printf(&g->arena, "github.event_name != 'pull_request' && "
+	    "github.ref == "
 	    "'refs/heads/%s'", quoted(g, g->branch)), minutes);
 	emit_line(e, "environment: production");
 	write_setup(g);
@@ -222,7 +229,8 @@ write_deploy(struct github *g)
 	emit_line(e, "- run: mkdir -p " STATE " && cp target/manifest.json " STATE "/");
 	emit_open(e, "- name: Keep the manifest for slim CI");
 	emit_line(e, "uses: actions/cache/save@v4");
-	emit_line(e, "with: {path: %q, key: \"dbt-manifest-${{ github.run_id }}-${{ github.run_attempt }}\"}",
+	emit_line(e, "with: {path: %q, key: \"dbt-manifest-${{ github.run_id }}-${{ "
+	    "github.run_attempt }}\"}",
 	    arena_printf(&g->arena, "%s" STATE, g->folder));
 	e->depth--;
 	write_upload(g, "dbt-deploy");
@@ -242,7 +250,8 @@ write_secrets(struct github *g, struct err *err)
 	for (char *save = NULL, *name = strtok_r(list, ",", &save); name && rc == 0;
 	    name = strtok_r(NULL, ",", &save)) {
 		if (!yaml_is_variable(name))
-			rc = err_set(err, "--secret: '%s' is no name of an environment variable", name);
+			rc = err_set(err, "--secret: '%s' is no name of an environment variable",
+			    name);
 		else
 			emit_line(&g->e, "%s: ${{ secrets.%s }}", name, name);
 	}
@@ -259,14 +268,16 @@ write_head(struct github *g, struct err *err)
 	yaml_write_head(e, g->job, "GitHub Actions workflow", false);
 	emit_line(e, "name: %q", plain_name(g));
 	emit_open(e, "on:");
-	emit_line(e, "pull_request: {}  # never pull_request_target: it would hand secrets to forks");
+	emit_line(e, "pull_request: {}  # never pull_request_target: it would hand secrets to "
+	    "forks");
 	emit_line(e, "push: {branches: [%q]}", g->branch);
 	if (yaml_has_schedule(g->o))
 		emit_line(e, "schedule: [{cron: %q}]  # UTC", g->o->schedule);
 	emit_line(e, "workflow_dispatch: {}");
 	e->depth--;
 	emit_line(e, "permissions: {contents: read}");
-	emit_line(e, "concurrency: {group: \"dbt-${{ github.ref }}\", cancel-in-progress: \"${{ github.event_name == "
+	emit_line(e, "concurrency: {group: \"dbt-${{ github.ref }}\", cancel-in-progress: \"${{ "
+	    "github.event_name == "
 	    "'pull_request' }}\"}");
 	if (g->o->secret || g->o->vars) {
 		emit_open(e, "env:");
@@ -285,13 +296,16 @@ static int
 check_options(const struct task_options *o, struct err *err)
 {
 	if (o->selector) {
-		err_set(err, "github: --selector cannot be narrowed to what a pull request modified");
+		err_set(err, "github: --selector cannot be narrowed to what a pull request "
+		    "modified");
 		return err_hint(err, "say the same with --select and --exclude");
 	}
 	if (o->timezone && strcmp(o->timezone, "UTC") != 0 && strcmp(o->timezone, "Etc/UTC") != 0)
-		return err_set(err, "github: schedules are in UTC there; --timezone %s cannot be kept", o->timezone);
+		return err_set(err, "github: schedules are in UTC there; --timezone %s cannot be "
+		    "kept", o->timezone);
 	if (o->schedule && o->schedule[0] == '@')
-		return err_set(err, "github: --schedule %s is no cron line of five fields", o->schedule);
+		return err_set(err, "github: --schedule %s is no cron line of five fields",
+		    o->schedule);
 	return 0;
 }
 

@@ -94,7 +94,8 @@ write_secrets(struct kestra *k, struct err *err)
 	for (char *save = NULL, *name = strtok_r(list, ",", &save); name && rc == 0;
 	    name = strtok_r(NULL, ",", &save)) {
 		if (!yaml_is_variable(name))
-			rc = err_set(err, "--secret: '%s' is no name of an environment variable", name);
+			rc = err_set(err, "--secret: '%s' is no name of an environment variable",
+			    name);
 		else
 			emit_line(&k->e, "%s: \"{{ secret('%s') }}\"", name, name);
 	}
@@ -122,7 +123,8 @@ write_defaults(struct kestra *k, struct err *err)
 	if (o->image)
 		emit_line(e, "containerImage: %q", o->image);
 	else
-		emit_line(e, "taskRunner: {type: io.kestra.plugin.core.runner.Process}  # on the worker itself");
+		emit_line(e, "taskRunner: {type: io.kestra.plugin.core.runner.Process}  # on the "
+		    "worker itself");
 	emit_indent(e);
 	write_policy(e, &k->usual, "\n      ");
 	emit_add(e, "\n");
@@ -152,10 +154,12 @@ write_head(struct kestra *k)
 	emit_line(e, "id: %q", id.data);
 	emit_line(e, "namespace: %q", k->o->space ? k->o->space : "dbt");
 	emit_line(e, "description: dbt, one task per node");
-	emit_line(e, "concurrency: {limit: 1, behavior: QUEUE}  # two runs would build the same tables");
+	emit_line(e, "concurrency: {limit: 1, behavior: QUEUE}  # two runs would build the same "
+	    "tables");
 	if (yaml_has_schedule(k->o)) {
 		emit_open(e, "triggers:");
-		emit_line(e, "- {id: schedule, type: io.kestra.plugin.core.trigger.Schedule, cron: %q, timezone: %q}",
+		emit_line(e, "- {id: schedule, type: io.kestra.plugin.core.trigger.Schedule, "
+		    "cron: %q, timezone: %q}",
 		    k->o->schedule, yaml_timezone(k->o));
 		e->depth--;
 	}

@@ -33,7 +33,7 @@ add_flags(struct cronjob *c, struct argv *a)
 {
 	struct task_options flags = *c->o;
 
-	flags.warn_errors = NULL;    /* the project's own count; an empty selection is what was asked for */
+	flags.warn_errors = NULL;    /* an empty selection is what was asked for */
 	if (c->o->runner == RUNNER_HEDDLE)
 		argv_add(a, "--resume");
 	if (c->o->slots)
@@ -122,15 +122,17 @@ static void
 write_container(struct cronjob *c)
 {
 	struct emit *e = &c->e;
-	size_t gb = 1 + c->job->graph->nnodes / 5000;    /* what dbt takes to hold a project grows with it */
+	size_t gb = 1 + c->job->graph->nnodes / 5000;    /* dbt holds the project */
 
 	emit_open(e, "containers:");
 	emit_open(e, "- name: %s", task_runner_name(c->o->runner));
 	emit_line(e, "image: %q", c->o->image);
 	write_call(c);
 	write_environment(c);
-	emit_line(e, "resources: {requests: {cpu: \"1\", memory: %zGi}, limits: {memory: %zGi}}", gb, 2 * gb);
-	emit_line(e, "securityContext: {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, "
+	emit_line(e, "resources: {requests: {cpu: \"1\", memory: %zGi}, limits: {memory: %zGi}}",
+	    gb, 2 * gb);
+	emit_line(e, "securityContext: {allowPrivilegeEscalation: false, "
+	    "readOnlyRootFilesystem: true, "
 	    "capabilities: {drop: [ALL]}}");
 	emit_open(e, "volumeMounts:");
 	emit_line(e, "- {name: work, mountPath: " WORK "}");
@@ -142,7 +144,8 @@ write_container(struct cronjob *c)
 	emit_line(e, "- {name: work, emptyDir: {}}");
 	emit_line(e, "- {name: tmp, emptyDir: {}}");
 	if (!c->o->profiles_dir)
-		emit_line(e, "- {name: profiles, secret: {secretName: %s-profiles}}  # its key profiles.yml", c->name);
+		emit_line(e, "- {name: profiles, secret: {secretName: %s-profiles}}  # its key "
+		    "profiles.yml", c->name);
 	e->depth--;
 }
 
@@ -155,12 +158,14 @@ write_pod(struct cronjob *c)
 	emit_line(e, "metadata: {labels: {app.kubernetes.io/name: %q}}", c->name);
 	emit_open(e, "spec:");
 	if (c->o->runner == RUNNER_HEDDLE)
-		emit_line(e, "restartPolicy: OnFailure  # in the same pod: what was done is not done again");
+		emit_line(e, "restartPolicy: OnFailure  # in the same pod: what was done is not "
+		    "done again");
 	else
 		emit_line(e, "restartPolicy: Never");
 	emit_line(e, "terminationGracePeriodSeconds: 60");
 	emit_line(e, "automountServiceAccountToken: false");
-	emit_line(e, "securityContext: {runAsNonRoot: true, runAsUser: " USER_ID ", runAsGroup: " USER_ID
+	emit_line(e, "securityContext: {runAsNonRoot: true, runAsUser: " USER_ID ", runAsGroup: "
+	    USER_ID
 	    ", fsGroup: " USER_ID ", seccompProfile: {type: RuntimeDefault}}");
 	write_container(c);
 	e->depth -= 2;
@@ -178,10 +183,12 @@ write_object(struct cronjob *c)
 	yaml_write_head(e, c->job, "Kubernetes CronJob", false);
 	emit_line(e, "apiVersion: batch/v1");
 	emit_line(e, "kind: CronJob");
-	emit_line(e, "metadata: {name: %q, labels: {app.kubernetes.io/name: %q}}", c->name, c->name);
+	emit_line(e, "metadata: {name: %q, labels: {app.kubernetes.io/name: %q}}", c->name,
+	    c->name);
 	emit_open(e, "spec:");
 	if (!cron)
-		emit_line(e, "suspend: true  # by hand: kubectl create job --from=cronjob/%s NAME", c->name);
+		emit_line(e, "suspend: true  # by hand: kubectl create job --from=cronjob/%s "
+		    "NAME", c->name);
 	emit_line(e, "schedule: %q", cron ? c->o->schedule : "0 0 * * *");
 	emit_line(e, "timeZone: %q", yaml_timezone(c->o));
 	emit_line(e, "concurrencyPolicy: Forbid  # two runs would build the same tables");

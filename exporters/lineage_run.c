@@ -59,7 +59,8 @@ read_times(struct lineage_run *run, struct lineage_row *row, const char *entry)
 
 	row->started_us = row->ended_us = INT64_MIN;
 	for (const char *t = json_first(json_get(entry, "timing")); t; t = json_next(t)) {
-		int64_t from = time_in(&run->arena, t, "started_at"), to = time_in(&run->arena, t, "completed_at");
+		int64_t from = time_in(&run->arena, t, "started_at");
+		int64_t to = time_in(&run->arena, t, "completed_at");
 
 		if (from != INT64_MIN && (row->started_us == INT64_MIN || from < row->started_us))
 			row->started_us = from;
@@ -101,7 +102,8 @@ lineage_run_read(struct lineage_run *run, const char *text, struct err *err)
 	run->ended_us = time_in(a, metadata, "generated_at");
 	run->started_us = time_in(a, metadata, "invocation_started_at");
 	if (!results || !run->invocation_id || run->ended_us == INT64_MIN)
-		return err_set(err, "not the results of a run: no results, invocation_id or generated_at");
+		return err_set(err, "not the results of a run: no results, invocation_id or "
+		    "generated_at");
 	run->rows = arena_zalloc(a, json_count(results) + 1, sizeof(*run->rows));
 	for (const char *entry = json_first(results); entry; entry = json_next(entry)) {
 		if (read_row(run, &run->rows[run->nrows], entry, err) < 0)

@@ -49,7 +49,8 @@ make_uuid(char out[UUID_SIZE], int64_t us, const char *a, const char *b)
 	uint64_t k = hash_text(hash_text(hash_text(HASH_START, "k"), b), a);
 
 	snprintf(out, UUID_SIZE, "%08x-%04x-7%03x-%04x-%012llx", (unsigned)(ms >> 16 & 0xffffffffu),
-	    (unsigned)(ms & 0xffffu), (unsigned)(h & 0xfffu), (unsigned)(0x8000u | (h >> 12 & 0x3fffu)),
+	    (unsigned)(ms & 0xffffu), (unsigned)(h & 0xfffu),
+	    (unsigned)(0x8000u | (h >> 12 & 0x3fffu)),
 	    (unsigned long long)(k & 0xffffffffffffULL));
 }
 
@@ -59,7 +60,8 @@ is_uuid(const char *text)
 	static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
 
 	for (size_t i = 0; form[i]; i++)
-		if (form[i] == 'x' ? !text[i] || !strchr("0123456789abcdef", text[i]) : text[i] != form[i])
+		if (form[i] == 'x' ? !text[i] || !strchr("0123456789abcdef", text[i]) :
+		    text[i] != form[i])
 			return false;
 	return strlen(text) == sizeof(form) - 1;
 }
@@ -117,7 +119,8 @@ add_schema(struct emit *e, const struct node *n)
 
 		json_add_string(&name, json_get(column, "name"));
 		if (name.len && nfields++ == 0)
-			emit_add(e, ",\"schema\":" FACET("1-2-0", "SchemaDatasetFacet") ",\"fields\":[");
+			emit_add(e, ",\"schema\":" FACET("1-2-0", "SchemaDatasetFacet") ","
+			    "\"fields\":[");
 		else if (name.len)
 			emit_add(e, ",");
 		if (name.len) {
@@ -139,15 +142,18 @@ add_dataset_facets(struct lineage *l, const struct node *n)
 	const char *space = l->job->data_namespace;
 	struct buf about = BUF_INIT;
 
-	emit_add(e, ",\"facets\":{\"datasetType\":" FACET("1-0-1", "DatasetTypeDatasetFacet") ",\"datasetType\":\"%s\"}",
+	emit_add(e, ",\"facets\":{\"datasetType\":" FACET("1-0-1", "DatasetTypeDatasetFacet") ","
+	    "\"datasetType\":\"%s\"}",
 	    n->kind == KIND_FUNCTION ? "FUNCTION" :
 	    n->materialized && strcmp(n->materialized, "view") == 0 ? "VIEW" : "TABLE");
 	if (strstr(space, "://"))
-		emit_add(e, ",\"dataSource\":" FACET("1-0-1", "DatasourceDatasetFacet") ",\"name\":%q,\"uri\":%q}",
+		emit_add(e, ",\"dataSource\":" FACET("1-0-1", "DatasourceDatasetFacet") ","
+		    "\"name\":%q,\"uri\":%q}",
 		    space, space);
 	json_add_string(&about, node_json(n, NODE_DESCRIPTION));
 	if (!text_is_blank(buf_str(&about)))
-		emit_add(e, ",\"documentation\":" FACET("1-1-0", "DocumentationDatasetFacet") ",\"description\":%q}",
+		emit_add(e, ",\"documentation\":" FACET("1-1-0", "DocumentationDatasetFacet") ","
+		    "\"description\":%q}",
 		    about.data);
 	add_schema(e, n);
 	emit_add(e, "}");
@@ -178,12 +184,15 @@ add_assertion(struct lineage *l, const struct node *test, const struct lineage_r
 	struct buf severity = BUF_INIT;
 
 	json_add_string(&severity, json_get(node_json(test, NODE_CONFIG), "severity"));
-	emit_add(e, ",\"inputFacets\":{\"dataQualityAssertions\":" FACET("1-1-0", "DataQualityAssertionsDatasetFacet")
-	    ",\"assertions\":[{\"assertion\":%q,\"success\":%s", test->test_name ? test->test_name : "custom_sql",
+	emit_add(e, ",\"inputFacets\":{\"dataQualityAssertions\":"
+	    FACET("1-1-0", "DataQualityAssertionsDatasetFacet")
+	    ",\"assertions\":[{\"assertion\":%q,\"success\":%s",
+	    test->test_name ? test->test_name : "custom_sql",
 	    strcmp(row->status, "pass") == 0 ? "true" : "false");
 	add_text(e, "column", json_get(kwargs, "column_name"));
 	if (severity.len)
-		emit_add(e, ",\"severity\":\"%s\"", strcasecmp(severity.data, "warn") == 0 ? "warn" : "error");
+		emit_add(e, ",\"severity\":\"%s\"",
+		    strcasecmp(severity.data, "warn") == 0 ? "warn" : "error");
 	emit_add(e, ",\"name\":%q", test->name);
 	if (row->failures && !json_is_null(row->failures)) {
 		struct buf n = BUF_INIT;
@@ -200,7 +209,8 @@ add_assertion(struct lineage *l, const struct node *test, const struct lineage_r
 static bool
 is_tested(const struct node *test, const struct node *input)
 {
-	return test->kind == KIND_TEST && (!test->attached || strcmp(test->attached, input->id) == 0);
+	return test->kind == KIND_TEST &&
+	    (!test->attached || strcmp(test->attached, input->id) == 0);
 }
 
 static bool
@@ -260,7 +270,8 @@ add_output(struct lineage *l, const struct node *n, const struct lineage_row *ro
 		return;
 	open_dataset(l, n, row != NULL);
 	if (count > 0)
-		emit_add(&l->e, ",\"outputFacets\":{\"outputStatistics\":" FACET("1-0-2", "OutputStatisticsOutputDatasetFacet")
+		emit_add(&l->e, ",\"outputFacets\":{\"outputStatistics\":"
+		    FACET("1-0-2", "OutputStatisticsOutputDatasetFacet")
 		    ",\"rowCount\":%z}}", (size_t)count);
 	emit_add(&l->e, "}");
 }
@@ -295,8 +306,10 @@ add_error(struct lineage *l, const char *json)
 static void
 add_job(struct lineage *l, const char *name, const char *type)
 {
-	emit_add(&l->e, "}},\"job\":{\"namespace\":%q,\"name\":%q,\"facets\":{\"jobType\":" FACET("2-0-4", "JobTypeJobFacet")
-	    ",\"processingType\":\"BATCH\",\"integration\":\"DBT\",\"jobType\":\"%s\"}", l->job->title, name, type);
+	emit_add(&l->e, "}},\"job\":{\"namespace\":%q,\"name\":%q,\"facets\":{"
+	    "\"jobType\":" FACET("2-0-4", "JobTypeJobFacet")
+	    ",\"processingType\":\"BATCH\",\"integration\":\"DBT\",\"jobType\":\"%s\"}",
+	    l->job->title, name, type);
 }
 
 static const char *
@@ -327,8 +340,10 @@ write_event(struct lineage *l, const struct node *n, const struct lineage_row *r
 	char id[UUID_SIZE];
 
 	make_uuid(id, row->started_us, l->run.invocation_id, n->id);
-	open_event(l, end ? last_type(row->status) : "START", end ? row->ended_us : row->started_us, id);
-	emit_add(e, ",\"parent\":" FACET("1-2-0", "ParentRunFacet") ",\"run\":{\"runId\":\"%s\"},\"job\":{\"namespace\":%q,"
+	open_event(l, end ? last_type(row->status) : "START",
+	    end ? row->ended_us : row->started_us, id);
+	emit_add(e, ",\"parent\":" FACET("1-2-0", "ParentRunFacet") ",\"run\":{"
+	    "\"runId\":\"%s\"},\"job\":{\"namespace\":%q,"
 	    "\"name\":%q}}", l->parent_id, l->job->title, l->parent_name);
 	if (end && (lineage_failed(row->status) || lineage_skipped(row->status)))
 		add_error(l, row->message);
@@ -338,7 +353,8 @@ write_event(struct lineage *l, const struct node *n, const struct lineage_row *r
 
 		json_add_string(&sql, row->compiled_code);
 		if (!text_is_blank(buf_str(&sql)))
-			emit_add(e, ",\"sql\":" FACET("1-1-0", "SQLJobFacet") ",\"query\":%q}", sql.data);
+			emit_add(e, ",\"sql\":" FACET("1-1-0", "SQLJobFacet") ",\"query\":%q}",
+			    sql.data);
 		buf_release(&sql);
 	}
 	emit_add(e, "}},\"inputs\":[");
@@ -368,7 +384,8 @@ write_parent(struct lineage *l, bool end)
 static bool
 is_told(const struct node *n)
 {
-	return is_dataset(n) ? n->kind != KIND_SOURCE : n->kind == KIND_TEST || n->kind == KIND_UNIT_TEST;
+	return is_dataset(n) ? n->kind != KIND_SOURCE :
+	    n->kind == KIND_TEST || n->kind == KIND_UNIT_TEST;
 }
 
 static void

@@ -10,9 +10,11 @@ yaml_write_head(struct emit *e, const struct export_job *job, const char *what, 
 	emit_line(e, "# Made by: %s", job->stamp);
 	emit_line(e, "# Out of date?  heddle export --check FILE");
 	if (each && job->tasks->hooks)
-		emit_line(e, "# Each task is a dbt command of its own: on-run-start and on-run-end hooks run in every one.");
+		emit_line(e, "# Each task is a dbt command of its own: on-run-start and "
+		    "on-run-end hooks run in every one.");
 	if (each && job->tasks->tests != TESTS_NONE)
-		emit_line(e, "# A failed test holds back what reads its model; a test of severity warn never does.");
+		emit_line(e, "# A failed test holds back what reads its model; a test of "
+		    "severity warn never does.");
 }
 
 bool

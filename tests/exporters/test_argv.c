@@ -76,7 +76,8 @@ static void
 test_usual_policy(void **state)
 {
 	struct step v[3] = {
-		{ .policy = { .max_attempts = 2, .delay_ms = 5000, .factor = 2, .timeout_ms = 1000 } },
+		{ .policy = { .max_attempts = 2, .delay_ms = 5000, .factor = 2,
+		    .timeout_ms = 1000 } },
 		{ .policy = { .max_attempts = 4, .delay_ms = 5000, .factor = 2 } },
 		{ .policy = { .max_attempts = 4, .delay_ms = 5000, .factor = 2 } },
 	};

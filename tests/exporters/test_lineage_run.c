@@ -23,9 +23,12 @@ static void
 test_times_are_of_the_timings(void **state)
 {
 	struct lineage_run run = read_run(", \"invocation_started_at\": \"2026-01-31T06:00:00Z\"",
-	    "{\"unique_id\": \"model.a.b\", \"status\": \"success\", \"execution_time\": 1.0, \"timing\": ["
-	    "{\"name\": \"compile\", \"started_at\": \"2026-01-31T06:00:01Z\", \"completed_at\": \"2026-01-31T06:00:02Z\"},"
-	    "{\"name\": \"execute\", \"started_at\": \"2026-01-31T06:00:02Z\", \"completed_at\": \"2026-01-31T06:00:04Z\"}]}");
+	    "{\"unique_id\": \"model.a.b\", \"status\": \"success\", \"execution_time\": 1.0, "
+	    "\"timing\": ["
+	    "{\"name\": \"compile\", \"started_at\": \"2026-01-31T06:00:01Z\", \"completed_at\": "
+	    "\"2026-01-31T06:00:02Z\"},"
+	    "{\"name\": \"execute\", \"started_at\": \"2026-01-31T06:00:02Z\", \"completed_at\": "
+	    "\"2026-01-31T06:00:04Z\"}]}");
 
 	(void)state;
 	assert_int_equal(run.nrows, 1);
@@ -42,10 +45,14 @@ static void
 test_times_that_are_not_written(void **state)
 {
 	struct lineage_run run = read_run("",
-	    "{\"unique_id\": \"model.a.b\", \"status\": \"error\", \"execution_time\": 3.0, \"timing\": ["
-	    "{\"name\": \"compile\", \"started_at\": \"2026-01-31T06:00:01Z\", \"completed_at\": \"2026-01-31T06:00:02Z\"}]},"
-	    "{\"unique_id\": \"model.a.c\", \"status\": \"skipped\", \"execution_time\": 0, \"timing\": []},"
-	    "{\"unique_id\": \"model.a.d\", \"status\": \"error\", \"execution_time\": 2.5, \"timing\": null}");
+	    "{\"unique_id\": \"model.a.b\", \"status\": \"error\", \"execution_time\": 3.0, "
+	    "\"timing\": ["
+	    "{\"name\": \"compile\", \"started_at\": \"2026-01-31T06:00:01Z\", \"completed_at\": "
+	    "\"2026-01-31T06:00:02Z\"}]},"
+	    "{\"unique_id\": \"model.a.c\", \"status\": \"skipped\", \"execution_time\": 0, "
+	    "\"timing\": []},"
+	    "{\"unique_id\": \"model.a.d\", \"status\": \"error\", \"execution_time\": 2.5, "
+	    "\"timing\": null}");
 
 	(void)state;
 	assert_int_equal(run.rows[0].ended_us, AT(4));
@@ -61,9 +68,12 @@ static void
 test_what_is_no_run_is_refused(void **state)
 {
 	static const char *const texts[] = {
-		"", "[]", "{\"results\": []}", "{\"metadata\": {\"invocation_id\": \"x\"}, \"results\": []}",
-		"{\"metadata\": {\"invocation_id\": \"x\", \"generated_at\": \"soon\"}, \"results\": []}",
-		"{\"metadata\": {\"invocation_id\": \"x\", \"generated_at\": \"2026-01-31\"}, \"results\": [{\"status\": 1}]}",
+		"", "[]", "{\"results\": []}", "{\"metadata\": {\"invocation_id\": \"x\"}, "
+		    "\"results\": []}",
+		"{\"metadata\": {\"invocation_id\": \"x\", \"generated_at\": \"soon\"}, "
+		    "\"results\": []}",
+		"{\"metadata\": {\"invocation_id\": \"x\", \"generated_at\": \"2026-01-31\"}, "
+		    "\"results\": [{\"status\": 1}]}",
 	};
 
 	(void)state;
