@@ -21,7 +21,7 @@ run_one() { # run_one NAME COMMAND...
 		cd "$tmp" || exit 2
 		env -i PATH="$PATH" HOME="$tmp" TMPDIR="$tmp" LANG=C.UTF-8 ROOT="$ROOT" HEDDLE="$B/heddle" \
 			HEDDLE_TEST_PYTHON="${HEDDLE_TEST_PYTHON-}" CI="${CI-}" HEDDLE_SHARED="${HEDDLE_SHARED-}" \
-			PYTHONDONTWRITEBYTECODE=1 UBSAN_OPTIONS=print_stacktrace=1 \
+			PYTHONDONTWRITEBYTECODE=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=die_after_fork=0 \
 			timeout "${TEST_TIMEOUT:-900}" "$@"
 	) >"$log" 2>&1
 	code=$?
