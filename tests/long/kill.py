@@ -324,7 +324,8 @@ class Work:
 
     def journals(self):
         runs = os.path.join(self.dir, "target/heddle/runs")
-        return [os.path.join(runs, name) for name in os.listdir(runs)] if os.path.isdir(runs) else []
+        names = os.listdir(runs) if os.path.isdir(runs) else []
+        return [os.path.join(runs, name) for name in names if name.endswith(".journal")]
 
     def size(self, path):
         path = os.path.join(self.dir, path)
