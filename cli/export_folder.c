@@ -87,6 +87,18 @@ swap(const char *place, struct err *err)
 	return rc;
 }
 
+/* Into a folder nobody reads yet: it needs no renaming of its own. */
+static int
+write_file(const char *path, const struct bundle_file *f, struct err *err)
+{
+	FILE *file = fopen(path, "w");
+	bool whole = file && fwrite(f->text, 1, f->len, file) == f->len;
+
+	if (file && fclose(file) != 0)
+		whole = false;
+	return whole ? 0 : err_set(err, "%s: cannot be written: %s", path, strerror(errno));
+}
+
 /* The files of one folder, from *at on, into a folder beside; *at is moved past them. */
 static int
 write_folder(const char *place, const char *folder, const struct buf *bundle, size_t *at, struct err *err)
@@ -105,7 +117,7 @@ write_folder(const char *place, const char *folder, const struct buf *bundle, si
 		if (!ours)
 			break;
 		path = fs_join(new, fs_base(f.path));
-		rc = fs_replace(path, f.text, f.len, 0666 & ~fs_umask(), err);
+		rc = write_file(path, &f, err);
 		free(path);
 	}
 	if (rc < 0)
