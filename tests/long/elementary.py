@@ -51,8 +51,13 @@ def rows_of(ask, table):
     schema = ask("select table_schema from information_schema.tables where table_name = '%s' and table_schema like "
                  "'%%elementary'" % table)[0][0]
     kept = [c for c in columns if c not in VOLATILE]
-    found = ask("select %s from %s.%s" % (", ".join("cast(%s as text)" % c for c in kept), schema, table))
-    return sorted(json.dumps(dict(zip(kept, row)), sort_keys=True) for row in found)
+    found = ask("select %s from %s.%s" % (
+        ", ".join("replace(replace(cast(%s as text), chr(10), ' '), chr(9), ' ')" % c for c in kept), schema, table))
+    rows = [dict(zip(kept, row)) for row in found]
+    for row in rows:
+        if row.get("status") == "skipped":
+            row["message"] = None          # heddle names the cause, dbt does not
+    return sorted(json.dumps(row, sort_keys=True) for row in rows)
 
 
 def duck(path):
