@@ -181,7 +181,7 @@ class Blow:
         self.before = set(work.journals())
         self.log_from = work.size("logs/dbt.log")
         self.out = os.path.join(work.dir, "out.%d" % len(work.blows))
-        self.family, self.tty, self.path = [], None, None
+        self.family, self.tty, self.path, self.over = [], None, None, False
         work.blows.append(self)
         if how and how.startswith("tty"):
             self.tty, slave = pty.openpty()
@@ -221,6 +221,7 @@ class Blow:
             os.close(self.tty)
             self.tty = None
         self.journal()                     # before the next run makes one
+        self.over = True
         return self.p.returncode
 
     def drain(self):
@@ -235,7 +236,7 @@ class Blow:
     def journal(self):
         """This run's as it is now, or None while there is none."""
         new = sorted(set(self.work.journals()) - self.before)
-        if not self.path and new:
+        if not self.path and new and not self.over:
             expect(len(new) == 1, "two journals of one run:", new)
             self.path = new[0]
         return Journal(self.path) if self.path else None
