@@ -1,5 +1,3 @@
-#define _XOPEN_SOURCE 700
-
 #include "cli/export_folder.h"
 
 #include <errno.h>

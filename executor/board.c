@@ -269,12 +269,13 @@ static void
 fill_parts(const struct board *b, int64_t now_ms, struct buf parts[NPARTS])
 {
 	double left = board_left_s(b, now_ms);
+	int64_t elapsed_s = (now_ms - b->began_ms) / 1000;
 	size_t total = 0;
 
 	for (size_t n = b->plan->ntasks; n; n /= 10)
 		total++;
 	buf_addf(&parts[COUNT], "%*zu/%zu", (int)total, b->nended, b->plan->ntasks);
-	add_whole_seconds(&parts[ELAPSED], (double)((now_ms - b->began_ms) / 1000));
+	add_whole_seconds(&parts[ELAPSED], (double)elapsed_s);
 	if (left >= 0) {
 		buf_addc(&parts[LEFT], '~');
 		add_whole_seconds(&parts[LEFT], left);

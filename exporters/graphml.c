@@ -36,7 +36,7 @@ write_node(struct emit *e, const struct picture *p, const struct picture_node *n
 	write_text(e, "critical", n->critical ? "true" : "false");
 	if (n->task)
 		emit_line(e, "<data key=\"wave\">%z</data>", n->task->wave);
-	if (picture_is_timed(p, n->task))
+	if (n->task && picture_is_timed(p, n->task))
 		emit_line(e, "<data key=\"seconds\">%f</data>", n->task->seconds);
 	write_text(e, "status", n->task ? n->task->last_status : NULL);
 	emit_close(e, "</node>");

@@ -43,7 +43,7 @@ add_field(struct emit *e, const char *key, const struct node *n, enum node_json 
 	const char *json = node_json(n, field);
 	cJSON *value = json ? cJSON_Parse(json) : NULL;
 
-	if (cJSON_IsString(value))
+	if (value && cJSON_IsString(value))
 		add_text(e, key, value->valuestring);
 	cJSON_Delete(value);
 }
@@ -63,7 +63,7 @@ add_columns(struct emit *e, const struct node *n)
 	cJSON *columns = json ? cJSON_Parse(json) : NULL;
 	const cJSON *column;
 
-	if (cJSON_IsObject(columns) && columns->child) {
+	if (columns && cJSON_IsObject(columns) && columns->child) {
 		emit_add(e, ", \"columns\": [");
 		cJSON_ArrayForEach(column, columns) {
 			emit_add(e, "%s[%q, %q, %q]", column == columns->child ? "" : ", ", column->string,
@@ -98,7 +98,7 @@ write_node(struct emit *e, const struct picture *p, const struct picture_node *p
 	if (t)
 		emit_add(e, ", \"wave\": %z", t->wave);
 	add_text(e, "status", t ? t->last_status : NULL);
-	if (picture_is_timed(p, t))
+	if (t && picture_is_timed(p, t))
 		emit_add(e, ", \"seconds\": %f", t->seconds);
 	if (pn->focus)
 		emit_add(e, ", \"focus\": true");

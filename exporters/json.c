@@ -52,7 +52,7 @@ add_description(struct emit *e, const struct node *n)
 	const char *text = node_json(n, NODE_DESCRIPTION);
 	cJSON *value = text ? cJSON_Parse(text) : NULL;
 
-	if (cJSON_IsString(value) && value->valuestring[0])
+	if (value && cJSON_IsString(value) && value->valuestring[0])
 		add_text(e, "description", value->valuestring);
 	cJSON_Delete(value);
 }
@@ -65,7 +65,7 @@ add_columns(struct emit *e, const struct node *n)
 	const cJSON *column;
 	bool first = true;
 
-	if (cJSON_IsObject(columns) && columns->child) {
+	if (columns && cJSON_IsObject(columns) && columns->child) {
 		emit_add(e, ", \"columns\": [");
 		cJSON_ArrayForEach(column, columns) {
 			emit_add(e, "%s{\"name\": %q", first ? "" : ", ", column->string);

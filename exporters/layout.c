@@ -469,10 +469,12 @@ place_loose_boxes(struct drawing *d)
 	if (across == 0)
 		across = 1;
 	for (size_t i = 0; i < d->in->nboxes; i++) {
+		size_t line = n / across;
+
 		if (!d->loose[i])
 			continue;
 		d->out->boxes[i] = (struct layout_point){
-			(double)(n % across) * cell, top + (double)(n / across) * row
+			(double)(n % across) * cell, top + (double)line * row
 		};
 		d->out->width = fmax(d->out->width, d->out->boxes[i].x + d->in->widths[i]);
 		d->out->height = d->out->boxes[i].y + d->in->height;

@@ -8,7 +8,7 @@
 static const char *
 text_of(const cJSON *item)
 {
-	return cJSON_IsString(item) && !text_is_blank(item->valuestring) ? item->valuestring : NULL;
+	return item && cJSON_IsString(item) && !text_is_blank(item->valuestring) ? item->valuestring : NULL;
 }
 
 /* One cell of a Markdown table. */

@@ -414,7 +414,7 @@ picture_hint(struct buf *out, const struct picture *p, const struct picture_node
 		buf_addf(out, ", %s", n->node->path);
 	if (t && t->last_status)
 		buf_addf(out, "\n%s", t->last_status);
-	if (picture_is_timed(p, t)) {
+	if (t && picture_is_timed(p, t)) {
 		buf_adds(out, " in ");
 		picture_seconds(out, t->seconds);
 	}

@@ -1,3 +1,4 @@
+#!/bin/sh
 # heddle config and heddle explain-error: what a node gets and why, on the sample's manifest.
 set -u
 fails=0

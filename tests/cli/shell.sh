@@ -1,3 +1,4 @@
+#!/bin/sh
 # The shell runner as a whole: a command of the user's for each node, without any dbt.
 set -u
 fails=0
