@@ -77,7 +77,8 @@ def case_duckdb_is_free_again():
     with Project(ENDLESS) as project:
         p = project.start()
         os.kill(project.worker, signal.SIGSTOP)
-        project.kill(p.pid, *(pid for pid in project.family if pid != project.worker))
+        # The guard first: it would end the process of dbt as soon as heddle is gone.
+        project.kill(*(pid for pid in project.family if pid != project.worker), p.pid)
         p.wait()
         write(project.dir, "models/marts/slow.sql", "select 1 as n\n")
         retry = project.heddle("retry").check(0)
