@@ -79,6 +79,10 @@ def case_duckdb_is_free_again():
         os.kill(project.worker, signal.SIGSTOP)
         # The guard first: it would end the process of dbt as soon as heddle is gone.
         project.kill(*(pid for pid in project.family if pid != project.worker), p.pid)
+        # The kernel wakes a stopped group that has lost its parent (SIGHUP, SIGCONT): stop it again.
+        until = time.monotonic() + 0.3
+        while time.monotonic() < until and alive(project.worker):
+            os.kill(project.worker, signal.SIGSTOP)
         p.wait()
         write(project.dir, "models/marts/slow.sql", "select 1 as n\n")
         retry = project.heddle("retry").check(0)
