@@ -111,6 +111,7 @@ EXECUTOR = \
 	executor/runner_worker.c \
 	executor/runner_worker_run.c \
 	executor/schedule.c \
+	executor/schedule_end.c \
 	executor/schedule_stop.c \
 	executor/screen.c \
 	executor/sources.c \

@@ -1,5 +1,5 @@
-/* executor/schedule_impl.h -- what schedule.c (when tasks start, what their results mean) and
- * schedule_stop.c (when they are stopped) share. Nobody else includes it. Main thread. */
+/* executor/schedule_impl.h -- what schedule.c (when tasks start), schedule_end.c (what their ends
+ * mean) and schedule_stop.c (when they are stopped) share. Nobody else includes it. Main thread. */
 #ifndef HEDDLE_EXECUTOR_SCHEDULE_IMPL_H
 #define HEDDLE_EXECUTOR_SCHEDULE_IMPL_H
 
@@ -9,6 +9,7 @@
 #include "util/heap.h"
 
 #define NEVER INT64_MAX
+#define SCHEDULE_ALONE_AFTER 2   /* a node lost so often runs alone */
 
 enum stop {
 	GOING,
@@ -74,7 +75,16 @@ void task_move(struct schedule *s, struct run_task *t, enum task_state to,
     const struct result *result, const char *fmt, ...) BUF_PRINTF(5, 6);
 
 void schedule_make_ready(struct schedule *s, struct run_task *t, const char *why);
+
+/* Those of the task's pool, or NULL: only threads limit it. */
+struct slots *schedule_slots_of(struct schedule *s, const struct run_task *t);
+
+/* ---- schedule_end.c ---- */
+
 void schedule_skip(struct schedule *s, struct run_task *t, size_t cause, const char *why);
+
+/* The task has its final status: what waited for it may go on, or never runs. */
+void schedule_release_children(struct schedule *s, const struct run_task *t);
 
 /* An attempt is over, with this result; r's texts become the task's. final: it is not retried
  * whatever its class, because of `final`. The thread is free again, unless it was given up. */
