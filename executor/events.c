@@ -116,9 +116,9 @@ close_line(struct events *e)
 /* ---- what happens ---- */
 
 void
-events_start(struct events *e, const struct progress_head *h)
+events_start(struct events *e, int64_t at_ms, const struct progress_head *h)
 {
-	open_line(e, "start", clock_wall_ms());
+	open_line(e, "start", at_ms);
 	add_text(e, "command", h->command);
 	add_text(e, "project", h->project);
 	add_text(e, "target", h->target);
@@ -129,9 +129,10 @@ events_start(struct events *e, const struct progress_head *h)
 }
 
 void
-events_hook(struct events *e, const char *id, enum result_status status, const char *message)
+events_hook(struct events *e, int64_t at_ms, const char *id, enum result_status status,
+    const char *message)
 {
-	open_line(e, "hook", clock_wall_ms());
+	open_line(e, "hook", at_ms);
 	add_text(e, "unique_id", id);
 	add_text(e, "status", result_status_name(status));
 	add_text(e, "message", message);
@@ -139,9 +140,9 @@ events_hook(struct events *e, const char *id, enum result_status status, const c
 }
 
 void
-events_log(struct events *e, const char *id, const char *level, const char *text)
+events_log(struct events *e, int64_t at_ms, const char *id, const char *level, const char *text)
 {
-	open_line(e, "log", clock_wall_ms());
+	open_line(e, "log", at_ms);
 	add_text(e, "level", level);
 	add_text(e, "unique_id", id);
 	add_text(e, "message", text);
@@ -180,11 +181,11 @@ events_task(struct events *e, const struct run_event *ev)
 }
 
 void
-events_end(struct events *e, const struct progress_tail *t)
+events_end(struct events *e, int64_t at_ms, const struct progress_tail *t)
 {
 	bool first = true;
 
-	open_line(e, "end", clock_wall_ms());
+	open_line(e, "end", at_ms);
 	buf_adds(&e->line, ", \"counts\": {");
 	for (int s = 0; s < NRESULT_STATUSES; s++) {
 		if (!t->summary->count[s])

@@ -27,11 +27,14 @@ struct events *events_new(int fd);
 struct events *events_open(const char *where, struct err *err);
 void events_free(struct events *e);     /* NULL is fine; closes what events_open() opened */
 
-void events_start(struct events *e, const struct progress_head *h);
-void events_hook(struct events *e, const char *id, enum result_status status, const char *message);
-void events_log(struct events *e, const char *id, const char *level, const char *text);
+/* at_ms: since 1970, the caller's, so that an event is one text wherever it goes. */
+void events_start(struct events *e, int64_t at_ms, const struct progress_head *h);
+void events_hook(struct events *e, int64_t at_ms, const char *id, enum result_status status,
+    const char *message);
+void events_log(struct events *e, int64_t at_ms, const char *id, const char *level,
+    const char *text);
 void events_task(struct events *e, const struct run_event *ev);   /* of kind EVENT_TASK */
-void events_end(struct events *e, const struct progress_tail *t);
+void events_end(struct events *e, int64_t at_ms, const struct progress_tail *t);
 
 /* The errno of the write that failed, once; then and otherwise 0. */
 int events_failed(struct events *e);

@@ -307,9 +307,11 @@ check_events(struct progress *g)
 void
 progress_log(struct progress *g, const char *id, const char *level, const char *text)
 {
+	int64_t now = clock_wall_ms();
+
 	pthread_mutex_lock(&g->lock);
 	EACH_EVENTS(g, e)
-		events_log(*e, id, level, text);
+		events_log(*e, now, id, level, text);
 	if (g->o.format != PROGRESS_JSON)
 		say_log(g, level, text);
 	pthread_mutex_unlock(&g->lock);
@@ -359,6 +361,8 @@ progress_observer(struct progress *g)
 static void
 start(struct progress *g, const struct progress_head *h)
 {
+	int64_t now = clock_wall_ms();
+
 	g->plan = h->plan;
 	g->o = h->options;
 	g->nthreads = h->nthreads;
@@ -366,12 +370,12 @@ start(struct progress *g, const struct progress_head *h)
 	if (g->o.format == PROGRESS_JSON)
 		g->events[OUTPUT] = events_new(g->o.fd);
 	EACH_EVENTS(g, e)
-		events_start(*e, h);
+		events_start(*e, now, h);
 	if (g->o.format == PROGRESS_JSON)
 		return;
 	if (g->o.quiet)
 		return;
-	add_time(g, clock_wall_ms());
+	add_time(g, now);
 	buf_addf(&g->line, "heddle " HEDDLE_VERSION ": %s of ", h->command);
 	text_add_safe(&g->line, h->project ? h->project : "?", false, NULL);
 	buf_addf(&g->line, ", %zu %s, %u %s, ", g->plan->ntasks, g->plan->ntasks == 1 ? "task" : "tasks",
@@ -401,14 +405,15 @@ static void
 hook(struct progress *g, const char *id, enum result_status status, const char *message)
 {
 	bool bad = !result_status_good(status);
+	int64_t now = clock_wall_ms();
 
 	EACH_EVENTS(g, e)
-		events_hook(*e, id, status, message);
+		events_hook(*e, now, id, status, message);
 	if (g->o.format == PROGRESS_JSON)
 		return;
 	if (g->o.quiet && !bad)
 		return;
-	add_time(g, clock_wall_ms());
+	add_time(g, now);
 	buf_adds(&g->line, "hook  ");
 	add_status(g, &looks[status]);
 	text_add_safe(&g->line, id, false, NULL);
@@ -572,9 +577,11 @@ text_end(struct progress *g, const struct progress_tail *t)
 void
 progress_end(struct progress *g, const struct progress_tail *t)
 {
+	int64_t now = clock_wall_ms();
+
 	pthread_mutex_lock(&g->lock);
 	EACH_EVENTS(g, e)
-		events_end(*e, t);
+		events_end(*e, now, t);
 	check_events(g);
 	if (g->o.format != PROGRESS_JSON && !g->o.quiet)
 		text_end(g, t);

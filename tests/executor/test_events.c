@@ -29,9 +29,9 @@ lines_of(const char *path)
 static void
 write_some(struct events *e)
 {
-	events_log(e, "model.shop.a", "warn", "two\nlines, \"quoted\" \x1b[31m");
-	events_log(e, NULL, "info", "of the run");
-	events_hook(e, "operation.shop.h", RESULT_ERROR, "boom");
+	events_log(e, 0, "model.shop.a", "warn", "two\nlines, \"quoted\" \x1b[31m");
+	events_log(e, 0, NULL, "info", "of the run");
+	events_hook(e, 0, "operation.shop.h", RESULT_ERROR, "boom");
 }
 
 #define EXPECTED \
