@@ -75,6 +75,21 @@ GRAPH = \
 	graph/state_note.c \
 	graph/state_parts.c
 
+# The Python side of the worker, inside the program.
+WORKER = \
+	executor/dbt_worker/__init__.py \
+	executor/dbt_worker/backends.py \
+	executor/dbt_worker/batches.py \
+	executor/dbt_worker/cancel.py \
+	executor/dbt_worker/ephemeral.py \
+	executor/dbt_worker/faults.py \
+	executor/dbt_worker/main.py \
+	executor/dbt_worker/results.py \
+	executor/dbt_worker/second_try.py \
+	executor/dbt_worker/session.py \
+	executor/dbt_worker/task.py \
+	executor/dbt_worker/wire.py
+
 EXECUTOR = \
 	executor/board.c \
 	executor/child.c \
@@ -336,12 +351,16 @@ $(X): $(call obj,$(EXECUTOR))
 $(E): $(call obj,$(EXPORTERS))
 $(B)/%.a: ; mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $^
 $(B)/%.o: %.c | check-libs ; mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
-# The worker's Python source and the pages of report and lineage as bytes of an array.
+# The worker's Python files, each behind a line `NAME BYTES`, and the pages of report and lineage
+# as bytes of an array.
 $(B)/executor/worker_process.o: $(B)/executor/dbt_worker.inc
 $(B)/executor/report.o: $(B)/executor/report.inc
 $(B)/exporters/html.o: $(patsubst %,$(B)/exporters/html/%.inc,app layout page style)
-embed = mkdir -p $(@D) && od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g' >$@
-$(B)/%.inc: %.py ; $(embed)
+bytes = od -An -v -tx1 | sed 's/ \(..\)/0x\1,/g'
+embed = mkdir -p $(@D) && cat $< | $(bytes) >$@
+$(B)/executor/dbt_worker.inc: $(WORKER)
+	mkdir -p $(@D) && for file in $^; do \
+		echo $$(basename $$file .py) $$(wc -c <$$file) && cat $$file; done | $(bytes) >$@
 $(B)/%.inc: %.html ; $(embed)
 $(B)/%.inc: %.css ; $(embed)
 $(B)/%.inc: %.js ; $(embed)

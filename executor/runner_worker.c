@@ -17,7 +17,7 @@
 enum {
 	DEFAULT_GRACE_MS = 10 * 1000,
 	WRITE_MANIFEST_MS = 120 * 1000,  /* after on-run-end; large projects take seconds */
-	END_MS = 5 * 1000,               /* more than dbt_worker.py's EXIT_GRACE */
+	END_MS = 5 * 1000,               /* more than EXIT_GRACE of dbt_worker/cancel.py */
 };
 
 static void

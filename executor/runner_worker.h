@@ -1,6 +1,6 @@
 /* executor/runner_worker.h -- one long-lived dbt that runs single nodes on request.
  *
- *   worker_start         spawns Python with the embedded executor/dbt_worker.py and returns at once
+ *   worker_start         spawns Python with the embedded executor/dbt_worker/ and returns at once
  *   worker_wait_parsed   dbt has read flags, profile and project: everything heddle must know
  *   worker_begin         the chosen nodes; dbt makes schemas, fills its cache, runs on-run-start
  *   worker_runner        run() on pool thread i talks to Python thread i

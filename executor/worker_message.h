@@ -1,5 +1,5 @@
 /* executor/worker_message.h -- messages of the worker as structs, and back.
- * Protocol: top of executor/dbt_worker.py. Nothing the process says is trusted to be there: absent
+ * Protocol: executor/dbt_worker/__init__.py. Nothing the process says is trusted to be there: absent
  * or mistyped fields become NULL, 0 or false. Strings are new. Thread: any. */
 #ifndef HEDDLE_EXECUTOR_WORKER_MESSAGE_H
 #define HEDDLE_EXECUTOR_WORKER_MESSAGE_H

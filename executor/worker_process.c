@@ -26,14 +26,31 @@ enum {
 };
 
 /* Python's module path gets rid of the project folder before anything is imported: a queue.py
- * there is not ours. The source follows over the socket; argv shows its length alone. */
+ * there is not ours. The package follows over the socket, each file behind a line `NAME BYTES`
+ * (see the Makefile); argv shows the length of all alone. */
 static const char bootstrap[] =
-    "import sys; sys.path[:] = [p for p in sys.path if p]; import socket; "
-    "control_socket = socket.socket(fileno=3); "
-    "exec(compile(control_socket.recv(int(sys.argv[1]), socket.MSG_WAITALL), "
-    "'dbt_worker.py', 'exec'))";
+    "import sys\n"
+    "sys.path[:] = [p for p in sys.path if p]\n"
+    "import importlib.abc, importlib.util, socket\n"
+    "control = socket.socket(fileno=3)\n"
+    "rest, sources = control.recv(int(sys.argv[1]), socket.MSG_WAITALL), {}\n"
+    "while rest:\n"
+    "    head, rest = rest.split(b'\\n', 1)\n"
+    "    name, size = head.decode().split()\n"
+    "    name = ('dbt_worker.' + name).replace('.__init__', '')\n"
+    "    sources[name], rest = rest[:int(size)].decode(), rest[int(size):]\n"
+    "class Embedded(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):\n"
+    "    def find_spec(self, name, path, target=None):\n"
+    "        return importlib.util.spec_from_loader(name, self) if name in sources else None\n"
+    "    def is_package(self, name):\n"
+    "        return name == 'dbt_worker'\n"
+    "    def get_source(self, name):\n"
+    "        return sources[name]\n"
+    "sys.meta_path.insert(0, Embedded())\n"
+    "from dbt_worker.main import main\n"
+    "main(control)\n";
 
-static const unsigned char source[] = {
+static const unsigned char package[] = {
 #include "executor/dbt_worker.inc"
 };
 
@@ -313,7 +330,7 @@ spawn(struct worker_process *p, struct err *err)
 	struct proc_options o = { .argv = argv, .env = p->o.env, .dir = p->o.dir };
 	int code;
 
-	snprintf(length, sizeof(length), "%zu", sizeof(source));
+	snprintf(length, sizeof(length), "%zu", sizeof(package));
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
 		return err_sys(err, "cannot make a socket for the worker");
 	fcntl(ends[0], F_SETFD, FD_CLOEXEC);
@@ -323,7 +340,7 @@ spawn(struct worker_process *p, struct err *err)
 	code = proc_start(&p->proc, &o, err);
 	close(ends[1]);
 	if (code == 0)
-		send_all(p->control, source, sizeof(source));
+		send_all(p->control, package, sizeof(package));
 	return code;
 }
 

@@ -1,9 +1,9 @@
-/* executor/worker_process.h -- one Python process running dbt_worker.py: its sockets, its output,
+/* executor/worker_process.h -- one Python process running dbt_worker: its sockets, its output,
  * how far it has come. executor/runner_worker.c owns one at a time and starts another when it dies.
  *
  *   process_start -> process_wait(PARSED) -> process_send ... -> process_wait(DONE) -> process_free
  *
- * A thread of its own reads what the process says. Protocol: top of executor/dbt_worker.py.
+ * A thread of its own reads what the process says. Protocol: executor/dbt_worker/__init__.py.
  * Thread: any, but one thread waits at a time. */
 #ifndef HEDDLE_EXECUTOR_WORKER_PROCESS_H
 #define HEDDLE_EXECUTOR_WORKER_PROCESS_H
