@@ -19,7 +19,8 @@ static const struct opt own[] = {
 	{ 0 }
 };
 
-static const struct opt *const tables[] = { own, select_opts, models_as_select_opts, source_opts, NULL };
+static const struct opt *const tables[] = { own, select_opts, models_as_select_opts, source_opts,
+    NULL };
 
 static const struct opt_group help_groups[] = {
 	{ "options", own }, { "which nodes", select_opts }, { "where from", source_opts }, { 0 }

@@ -73,7 +73,8 @@ static bool
 is_adapter(const char *package)
 {
 	static const char *const others[] = {
-		"dbt-core", "dbt-common", "dbt-adapters", "dbt-extractor", "dbt-semantic-interfaces",
+		"dbt-core", "dbt-common", "dbt-adapters", "dbt-extractor",
+		"dbt-semantic-interfaces",
 		"dbt-protos", "dbt-tests-adapter",
 	};
 
@@ -110,7 +111,8 @@ check_python(struct doctor *d)
 		} else if (blank) {
 			*blank = '\0';
 			if (is_adapter(s))
-				buf_addf(&adapters, "%s%s %s", adapters.len ? ", " : "", s, blank + 1);
+				buf_addf(&adapters, "%s%s %s", adapters.len ? ", " : "", s,
+				    blank + 1);
 		}
 		s = rest;
 	}
@@ -166,7 +168,8 @@ check_manifest(struct doctor *d)
 static void
 check_connection(struct doctor *d)
 {
-	static const char run_dbt[] = "import sys; from dbt.cli.main import cli; sys.argv[0] = 'dbt'; cli()";
+	static const char run_dbt[] =
+	    "import sys; from dbt.cli.main import cli; sys.argv[0] = 'dbt'; cli()";
 	const char **argv = xcalloc(d->dbt.n + 7, sizeof(*argv));
 	struct proc_options po = { .argv = argv, .keep_fd = -1 };
 	struct err err = ERR_INIT;
@@ -220,7 +223,8 @@ doctor_run(int argc, char **argv, struct err *err)
 		{ 0 }
 	};
 	const struct opt *const tables[] = { own, NULL };
-	const struct opt_group groups[] = { { "options, beside dbt's (--project-dir, --target, ...)", own }, { 0 } };
+	const struct opt_group groups[] =
+	    { { "options, beside dbt's (--project-dir, --target, ...)", own }, { 0 } };
 	const struct opt_unknown unknown = { &d, take_dbt_option, dbt_opt_names };
 	const char *given;
 	int code = EXIT_BAD_INPUT;
@@ -234,7 +238,8 @@ doctor_run(int argc, char **argv, struct err *err)
 	given = dbt_opt_value(argv, argc, "project-dir");
 	d.project_dir = given ? given : getenv("DBT_PROJECT_DIR") ? getenv("DBT_PROJECT_DIR") : ".";
 	given = dbt_opt_value(argv, argc, "target-path");
-	d.target_path = given ? given : getenv("DBT_TARGET_PATH") ? getenv("DBT_TARGET_PATH") : "target";
+	d.target_path = given ? given : getenv("DBT_TARGET_PATH") ? getenv("DBT_TARGET_PATH")
+	    : "target";
 	check_python(&d);
 	check_project(&d);
 	check_manifest(&d);

@@ -28,7 +28,8 @@ say_why(const char *pattern, const struct classified *c)
 		puts("because: nothing known says otherwise: the database refused the statement");
 	else
 		printf("because: %s (%s '%s'%s%s)\nsource:  %s\n", c->why, c->by,
-		    c->what + (*c->what == '^'), c->adapter ? " of " : "", c->adapter ? c->adapter : "", c->source);
+		    c->what + (*c->what == '^'), c->adapter ? " of " : "",
+		    c->adapter ? c->adapter : "", c->source);
 	free(safe);
 }
 
@@ -42,7 +43,8 @@ say(const char *pattern, const struct classified *c)
 	printf("class:   %s\n", error_class_name(class));
 	say_why(pattern, c);
 	if (v.delay_ms >= 0)
-		printf("retried: yes, after %.1f s unless a rule says otherwise\n", (double)v.delay_ms / 1000);
+		printf("retried: yes, after %.1f s unless a rule says otherwise\n",
+		    (double)v.delay_ms / 1000);
 	else
 		printf("retried: no, %s\n", v.why);
 	if (class == CLASS_CONNECTION || class == CLASS_WORKER_LOST || class == CLASS_TIMEOUT)
@@ -87,10 +89,14 @@ explain_main(int argc, char **argv, struct err *err)
 {
 	struct explain_opts o = { 0 };
 	const struct opt own[] = {
-		{ 0, "adapter", "NAME", OPT_TEXT, &o.adapter, "postgres, snowflake, ...: only what is known of it counts (any)" },
-		{ 0, "code", "CODE", OPT_TEXT, &o.code, "SQLSTATE or HTTP status the database gave" },
-		{ 0, "type", "CLASS", OPT_TEXT, &o.type, "exception class, as psycopg2.errors.LockNotAvailable" },
-		{ 0, "project-dir", "DIR", OPT_TEXT, &o.given.project_dir, "whose heddle.yml counts" },
+		{ 0, "adapter", "NAME", OPT_TEXT, &o.adapter,
+		  "postgres, snowflake, ...: only what is known of it counts (any)" },
+		{ 0, "code", "CODE", OPT_TEXT, &o.code,
+		  "SQLSTATE or HTTP status the database gave" },
+		{ 0, "type", "CLASS", OPT_TEXT, &o.type,
+		  "exception class, as psycopg2.errors.LockNotAvailable" },
+		{ 0, "project-dir", "DIR", OPT_TEXT, &o.given.project_dir,
+		  "whose heddle.yml counts" },
 		{ 'h', "help", NULL, OPT_FLAG, &o.help, "this text" },
 		{ 0 }
 	};

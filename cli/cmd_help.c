@@ -17,7 +17,8 @@ print_all(void)
 	for (size_t i = 0; i < n; i++)
 		printf("  %-12s  %s\n", all[i]->name, all[i]->summary);
 	puts("\n"
-	    "dbt's options go before or after the command. Commands of dbt that are not listed here\n"
+	    "dbt's options go before or after the command. Commands of dbt that are not listed "
+	    "here\n"
 	    "(deps, compile, docs, ...) are handed to dbt unchanged.\n"
 	    "\n"
 	    "heddle COMMAND --help tells more; heddle --version tells the version.");

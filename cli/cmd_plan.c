@@ -126,7 +126,8 @@ print_estimates(const struct view *v)
 		fputs("\nexpected time: ", stdout);
 	} else {
 		printf("critical path %.0f tasks\n", v->plan->critical_path);
-		fputs("expected steps (no times of an earlier run, so each task counts one): ", stdout);
+		fputs("expected steps (no times of an earlier run, so each task counts one): ",
+		    stdout);
 	}
 	for (size_t i = 0; i < n; i++) {
 		double seconds = plan_makespan(v->plan, threads[i]);
@@ -299,8 +300,8 @@ run_plan(int argc, char **argv, struct err *err)
 		err_set(err, "%s: no such file", o.run_results);
 		goto out;
 	}
-	if (select_opts_resolve(plan_command_kinds(command), plan_command_kinds(command), 0, g, &nodes,
-	        err) == 0)
+	if (select_opts_resolve(plan_command_kinds(command), plan_command_kinds(command), 0, g,
+	        &nodes, err) == 0)
 		code = show(g, &nodes, command, err);
 out:
 	set_release(&nodes);

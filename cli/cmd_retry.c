@@ -1,4 +1,5 @@
-/* cmd_retry.c -- continue a run: what succeeded stays, the rest runs again with the same settings. */
+/* cmd_retry.c -- continue a run: what succeeded stays, the rest runs again with the same
+ * settings. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -20,7 +21,8 @@ static int
 retry_found(struct run_request *rq, const struct retry_opts *o, struct journal_run *earlier,
     struct err *err)
 {
-	const struct record_given given = { o->threads, o->given.project_dir, o->given.target_path };
+	const struct record_given given = { o->threads, o->given.project_dir,
+	    o->given.target_path };
 	struct arena arena = ARENA_INIT;
 	int code = EXIT_BAD_INPUT;
 
@@ -74,7 +76,8 @@ retry(struct run_request *rq, const struct retry_opts *o, struct err *err)
 		found = record_find(&earlier, dir, o->run.n ? o->run.v[0] : NULL, err);
 	if (found == 0) {
 		err_set(err, "%s: no run to continue", dir);
-		err_hint(err, "neither heddle nor dbt has left one here; `heddle build` starts one");
+		err_hint(err,
+		    "neither heddle nor dbt has left one here; `heddle build` starts one");
 	} else if (found > 0) {
 		code = retry_found(rq, o, &earlier, err);
 	}
@@ -94,10 +97,14 @@ retry_main(int argc, char **argv, struct err *err)
 	struct retry_opts o = { 0 };
 	const struct opt own[] = {
 		{ 0, "threads", "N", OPT_TEXT, &o.threads, "another number of threads" },
-		{ 0, "retries", "N", OPT_UINT, &rq.retries, "further tries after a transient error" },
-		{ 0, "retry-delay", "TIME", OPT_DURATION, &rq.retry_delay_ms, "wait before the second try" },
-		{ 0, "timeout", "TIME", OPT_DURATION, &rq.timeout_ms, "cancel a node's attempt after this long" },
-		{ 0, "max-time", "TIME", OPT_DURATION, &rq.max_time_ms, "start nothing after this long" },
+		{ 0, "retries", "N", OPT_UINT, &rq.retries,
+		  "further tries after a transient error" },
+		{ 0, "retry-delay", "TIME", OPT_DURATION, &rq.retry_delay_ms,
+		  "wait before the second try" },
+		{ 0, "timeout", "TIME", OPT_DURATION, &rq.timeout_ms,
+		  "cancel a node's attempt after this long" },
+		{ 0, "max-time", "TIME", OPT_DURATION, &rq.max_time_ms,
+		  "start nothing after this long" },
 		{ 0, "deadline", "HH:MM", OPT_CLOCK, &rq.deadline_ms,
 		  "start nothing past this local time; already past means tomorrow" },
 		{ 0, "rerun-unknown", NULL, OPT_FLAG, &rq.rerun_unknown,
@@ -106,13 +113,16 @@ retry_main(int argc, char **argv, struct err *err)
 		  "what a failed test reads runs again first" },
 		{ 0, "state-dir", "DIR", OPT_TEXT, &rq.state_dir,
 		  "where the records of runs are (TARGET/heddle/runs)" },
-		{ 0, "dry-run", NULL, OPT_FLAG, &rq.dry_run, "say what would run, in order; run nothing" },
+		{ 0, "dry-run", NULL, OPT_FLAG, &rq.dry_run,
+		  "say what would run, in order; run nothing" },
 		{ 0, "events", "FD|FILE", OPT_TEXT, &rq.events,
 		  "what happens as JSON lines, for another program (docs/events.md)" },
 		{ 0, "no-board", NULL, OPT_FLAG, &rq.no_board, "a line a node, on a terminal too" },
 		{ 0, "python", "FILE", OPT_TEXT, &rq.python, "interpreter that has dbt" },
-		{ 0, "project-dir", "DIR", OPT_TEXT, &o.given.project_dir, "where dbt_project.yml is" },
-		{ 0, "target-path", "DIR", OPT_TEXT, &o.given.target_path, "the project's target folder" },
+		{ 0, "project-dir", "DIR", OPT_TEXT, &o.given.project_dir,
+		  "where dbt_project.yml is" },
+		{ 0, "target-path", "DIR", OPT_TEXT, &o.given.target_path,
+		  "the project's target folder" },
 		{ 'h', "help", NULL, OPT_FLAG, &o.help, "this text" },
 		{ 0 }
 	};

@@ -83,7 +83,8 @@ static const struct dbt_opt {
 #define NDBT_OPTS (sizeof(dbt_opts) / sizeof(dbt_opts[0]))
 
 static const char *const dbt_commands[] = {
-	"build", "clean", "clone", "compile", "debug", "deps", "docs", "init", "list", "ls", "parse",
+	"build", "clean", "clone", "compile", "debug", "deps", "docs", "init", "list", "ls",
+	"parse",
 	"retry", "run", "run-operation", "seed", "show", "snapshot", "source", "test",
 };
 

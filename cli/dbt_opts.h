@@ -11,16 +11,19 @@ enum dbt_arity {
 	DBT_UNKNOWN, /* dbt has no such option */
 	DBT_FLAG,    /* no value; --no-NAME exists too */
 	DBT_VALUE,   /* one value */
-	DBT_MULTI,   /* all following words up to the next option (dbt/cli/options.py MultiOption) */
+	/* all following words up to the next option (dbt/cli/options.py MultiOption) */
+	DBT_MULTI,
 };
 
 /* name: without "--". */
 enum dbt_arity dbt_opt_arity(const char *name);
 
-/* How many of argv[at..argc) the option at `at` takes, itself included; 0 = not an option of dbt. */
+/* How many of argv[at..argc) the option at `at` takes, itself included; 0 = not an option of
+ * dbt. */
 int dbt_opt_take(char **argv, int at, int argc);
 
-/* The last value of a dbt option in argv ("target-path"; both spellings --x v and --x=v), or NULL. */
+/* The last value of a dbt option in argv ("target-path"; both spellings --x v and --x=v), or
+ * NULL. */
 const char *dbt_opt_value(char **argv, int argc, const char *name);
 
 /* Whether dbt has a command of this name. */

@@ -12,7 +12,8 @@
 /* Of the place, or read by nobody but dbt's own progress lines. */
 static const char *const left_out[] = {
 	"project_dir", "log_path", "output_path", "show", "sqlparse",
-	"upload_to_artifacts_ingest_api", "deprecated_defer", "deprecated_favor_state", "deprecated_print", "deprecated_no_print",
+	"upload_to_artifacts_ingest_api", "deprecated_defer", "deprecated_favor_state",
+	"deprecated_print", "deprecated_no_print",
 	"deprecated_state", "show_resource_report",   /* the last is no option of a command */
 };
 
@@ -20,7 +21,8 @@ static const char *const left_out[] = {
 static const char *const unimportant[] = {
 	"invocation_command", "threads", "log_path", "log_level", "log_level_file", "log_format",
 	"log_format_file", "log_file_max_bytes", "quiet", "debug", "print", "printer_width",
-	"use_colors", "use_colors_file", "fail_fast", "show", "sqlparse", "target_path", "record_timing_info",
+	"use_colors", "use_colors_file", "fail_fast", "show", "sqlparse", "target_path",
+	"record_timing_info",
 };
 
 static bool
@@ -99,7 +101,8 @@ add_option(struct words *out, struct arena *arena, const cJSON *v, struct err *e
 		return 0;
 	if (arity == DBT_FLAG) {
 		if (cJSON_IsBool(v))
-			words_add(out, arena_printf(arena, "--%s%s", cJSON_IsTrue(v) ? "" : "no-", name));
+			words_add(out, arena_printf(arena, "--%s%s", cJSON_IsTrue(v) ? "" : "no-",
+			    name));
 		return 0;
 	}
 	if (!cJSON_IsArray(v))

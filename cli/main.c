@@ -65,7 +65,8 @@ find_command(int argc, char **argv, struct err *err)
 
 		if (n == 0) {
 			err_set(err, "unknown option '%s' before a command", argv[i]);
-			err_hint(err, "heddle's own options go after the command: heddle build %s", argv[i]);
+			err_hint(err,
+			    "heddle's own options go after the command: heddle build %s", argv[i]);
 			return -1;
 		}
 		i += words_before_command(argv, i, n);
@@ -79,8 +80,8 @@ is_one_of(const char *s, const char *a, const char *b)
 	return strcmp(s, a) == 0 || strcmp(s, b) == 0;
 }
 
-/* dbt's name of the command freshness is two words, with options before and between them. Position of
- * the second, or 0. */
+/* dbt's name of the command freshness is two words, with options before and between them. Position
+ * of the second, or 0. */
 static int
 find_freshness(int argc, char **argv, int at)
 {
@@ -138,7 +139,8 @@ dispatch(int argc, char **argv, struct err *err)
 	}
 	if (is_one_of(argv[1], "--help", "-h"))
 		return cmd_help.run(1, argv, err);
-	if (asks_for_version(argv[1]) || (argc == 3 && command_find(argv[1]) && asks_for_version(argv[2]))) {
+	if (asks_for_version(argv[1]) || (argc == 3 && command_find(argv[1]) &&
+	    asks_for_version(argv[2]))) {
 		puts("heddle " HEDDLE_VERSION);
 		return EXIT_GOOD;
 	}

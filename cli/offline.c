@@ -41,7 +41,8 @@ offline_arguments(struct offline *o, const struct backend_request *rq, const cha
 		{ 0, "exclude", "expr", OPT_WORDS, &o->exclude, "" },
 		{ 0, "selector", "name", OPT_TEXT, &o->selector, "" },
 		{ 0, "resource-type|resource-types", "kind", OPT_WORDS, &o->types, "" },
-		{ 0, "exclude-resource-type|exclude-resource-types", "kind", OPT_WORDS, &o->exclude_types, "" },
+		{ 0, "exclude-resource-type|exclude-resource-types", "kind", OPT_WORDS,
+		  &o->exclude_types, "" },
 		{ 0, "indirect-selection", "mode", OPT_TEXT, &o->indirect, "" },
 		{ 0, "threads", "N", OPT_UINT, &o->threads, "" },
 		{ 'x', "fail-fast", NULL, OPT_FLAG, &o->fail_fast, "" },
@@ -142,7 +143,8 @@ make_metadata(const struct offline *o)
 
 	cJSON_AddStringToObject(doc, "dbt_schema_version",
 	    "https://schemas.getdbt.com/dbt/run-results/v6.json");
-	cJSON_AddStringToObject(doc, "dbt_version", o->graph->dbt_version ? o->graph->dbt_version : "");
+	cJSON_AddStringToObject(doc, "dbt_version", o->graph->dbt_version ? o->graph->dbt_version
+	    : "");
 	cJSON_AddStringToObject(doc, "invocation_id", o->info.invocation_id);
 	cJSON_AddItemToObject(doc, "env", cJSON_CreateObject());
 	return print(doc);

@@ -21,9 +21,10 @@ enum opt_type {
 	OPT_TEXT,      /* const char **; the last one counts; borrowed from argv */
 	OPT_UINT,      /* unsigned * */
 	OPT_DURATION,  /* int64_t *, milliseconds: 90, 5s, 1.5m, 2h */
-	OPT_CLOCK,     /* int64_t *, milliseconds of the wall clock: 06:00, the next time it is that */
-	OPT_WORDS,     /* struct words *; takes all following arguments up to the next option, adds up,
-	                  as dbt's MultiOption does (dbt/cli/options.py) */
+	/* int64_t *, milliseconds of the wall clock: 06:00, the next time it is that */
+	OPT_CLOCK,
+	OPT_WORDS,     /* struct words *; takes all following arguments up to the next option,
+	                  adds up, as dbt's MultiOption does (dbt/cli/options.py) */
 };
 
 struct words {

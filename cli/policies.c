@@ -98,8 +98,8 @@ apply_rules(const struct policies *p, struct plan *plan, struct policy_origins *
 			return -1;
 	}
 	for (size_t i = 0; i < c->nrules; i++)
-		if (apply_selected(plan, p->rules[i], &c->rules[i].patch, c->rules[i].origin, origins,
-		    err) < 0)
+		if (apply_selected(plan, p->rules[i], &c->rules[i].patch, c->rules[i].origin,
+		    origins, err) < 0)
 			return -1;
 	return 0;
 }

@@ -1,7 +1,8 @@
 /* cli/post_events.h -- the lines of an export to a web server, one POST each, in their order.
  *
  * A key in $OPENLINEAGE_API_KEY goes along as `Authorization: Bearer KEY`, and is a secret.
- * Stops at the first that is not taken: what was sent stays there; sending it again changes nothing.
+ * Stops at the first that is not taken: what was sent stays there; sending it again changes
+ * nothing.
  */
 #ifndef HEDDLE_CLI_POST_EVENTS_H
 #define HEDDLE_CLI_POST_EVENTS_H

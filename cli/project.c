@@ -96,7 +96,8 @@ project_setting(const char *dir, const char *section, const char *key)
 		else if (indent > 0 && inside)
 			value = value_of(line + indent, len - indent, key);
 		else if (indent == 0 && section && len > 0 && *line != '#')
-			inside = strncmp(line, section, strlen(section)) == 0 && line[strlen(section)] == ':';
+			inside = strncmp(line, section, strlen(section)) == 0 &&
+			    line[strlen(section)] == ':';
 		line += len;
 		line += *line == '\n';
 	}
@@ -142,7 +143,8 @@ project_find(struct project *p, const struct project_given *given)
 		target = set ? set : "target";
 	}
 	p->target = project_path(p->dir, target);
-	p->manifest = given->manifest ? xstrdup(given->manifest) : fs_join(p->target, "manifest.json");
+	p->manifest = given->manifest ? xstrdup(given->manifest) : fs_join(p->target,
+	    "manifest.json");
 	p->selectors_file = NULL;
 	if (given->selectors_file)
 		p->selectors_file = xstrdup(given->selectors_file);
@@ -175,7 +177,8 @@ is_source_file(const char *name)
 static bool
 is_foreign(const char *path, const char *name, const struct project *p)
 {
-	return name[0] == '.' || strcmp(name, "dbt_packages") == 0 || strcmp(name, "dbt_modules") == 0 ||
+	return name[0] == '.' || strcmp(name, "dbt_packages") == 0 ||
+		strcmp(name, "dbt_modules") == 0 ||
 		strcmp(name, "logs") == 0 || strcmp(name, "node_modules") == 0 ||
 		strcmp(path, p->target) == 0 || has_file(path, "pyvenv.cfg");
 }

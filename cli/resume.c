@@ -84,7 +84,8 @@ reads_rebuilt(const struct plan *p, const struct task *test, const struct schedu
 {
 	for (size_t i = 0; i < test->node->nparents; i++) {
 		const struct task *parent = plan_find(p, &p->graph->nodes[test->node->parents[i]]);
-		const struct journal_node *was = parent ? map_get(&earlier->by_id, parent->node->id) : NULL;
+		const struct journal_node *was = parent ? map_get(&earlier->by_id,
+		    parent->node->id) : NULL;
 
 		if (was && !known[parent->index].known)
 			return true;
@@ -101,7 +102,8 @@ rebuild(const struct plan *p, const struct journal_run *earlier, struct schedule
 		    has_failed(map_get(&earlier->by_id, p->tasks[i].node->id)))
 			rebuild_parents(p, &p->tasks[i], known, counts);
 	for (size_t i = 0; counts->rebuilt && i < p->ntasks; i++)
-		if (p->tasks[i].node->kind == KIND_TEST && reads_rebuilt(p, &p->tasks[i], known, earlier))
+		if (p->tasks[i].node->kind == KIND_TEST && reads_rebuilt(p, &p->tasks[i], known,
+		    earlier))
 			run_again(&known[i], counts);
 }
 

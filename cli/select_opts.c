@@ -11,12 +11,15 @@
 struct select_opts selecting;
 
 const struct opt select_opts[] = {
-	{ 's', "select", "WORDS", OPT_WORDS, &selecting.select, "nodes to take, in dbt's selection syntax" },
+	{ 's', "select", "WORDS", OPT_WORDS, &selecting.select,
+	  "nodes to take, in dbt's selection syntax" },
 	{ 0, "exclude", "WORDS", OPT_WORDS, &selecting.exclude, "nodes to leave out" },
-	{ 0, "selector", "NAME", OPT_TEXT, &selecting.selector, "a selector of selectors.yml, instead" },
+	{ 0, "selector", "NAME", OPT_TEXT, &selecting.selector,
+	  "a selector of selectors.yml, instead" },
 	{ 0, "resource-type|resource-types", "TYPES", OPT_WORDS, &selecting.types,
 	  "keep these kinds of nodes only: model, test, source, ..., all, default" },
-	{ 0, "exclude-resource-type|exclude-resource-types", "TYPES", OPT_WORDS, &selecting.exclude_types,
+	{ 0, "exclude-resource-type|exclude-resource-types", "TYPES", OPT_WORDS,
+	  &selecting.exclude_types,
 	  "leave these kinds out" },
 	{ 0, "indirect-selection", "MODE", OPT_TEXT, &selecting.indirect,
 	  "tests that come along: eager, cautious, buildable, empty" },
@@ -31,10 +34,12 @@ const struct opt models_as_select_opts[] = {
 const struct opt source_opts[] = {
 	{ 0, "manifest", "FILE", OPT_TEXT, &selecting.given.manifest,
 	  "read this manifest (target/manifest.json)" },
-	{ 0, "state", "DIR", OPT_TEXT, &selecting.state, "compare with the manifest in this folder" },
+	{ 0, "state", "DIR", OPT_TEXT, &selecting.state,
+	  "compare with the manifest in this folder" },
 	{ 0, "selectors-file", "FILE", OPT_TEXT, &selecting.given.selectors_file,
 	  "read these selectors (selectors.yml of the project)" },
-	{ 0, "target-path", "DIR", OPT_TEXT, &selecting.given.target_path, "dbt's target folder (target)" },
+	{ 0, "target-path", "DIR", OPT_TEXT, &selecting.given.target_path,
+	  "dbt's target folder (target)" },
 	{ 0, "project-dir", "DIR", OPT_TEXT, &selecting.given.project_dir,
 	  "folder of dbt_project.yml (this one, or the nearest above)" },
 	{ 0 }
@@ -88,7 +93,8 @@ select_opts_resolve(unsigned kinds, unsigned all_kinds, unsigned fields, struct 
 		.select = as_strs(selecting.models.n ? &selecting.models : &selecting.select),
 		.exclude = as_strs(&selecting.exclude),
 		.resource_types = types_of(&selecting.types, "RESOURCE_TYPES"),
-		.exclude_resource_types = types_of(&selecting.exclude_types, "EXCLUDE_RESOURCE_TYPES"),
+		.exclude_resource_types = types_of(&selecting.exclude_types,
+		    "EXCLUDE_RESOURCE_TYPES"),
 		.selector = selecting.selector,
 		.models_only = selecting.models.n > 0,
 		.quiet = selecting.quiet,

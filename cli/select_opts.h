@@ -26,8 +26,10 @@ struct select_opts {
 extern struct select_opts selecting;
 
 extern const struct opt select_opts[];    /* --select --exclude --selector --resource-type ... */
-extern const struct opt models_as_select_opts[];   /* --models; `ls` alone takes it as models only */
-extern const struct opt source_opts[];    /* --manifest --state --selectors-file --target-path ... */
+/* --models; `ls` alone takes it as models only */
+extern const struct opt models_as_select_opts[];
+/* --manifest --state --selectors-file --target-path ... */
+extern const struct opt source_opts[];
 
 /*
  * Finds the manifest (warning when it is older than the project's files), loads it into g with

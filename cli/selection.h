@@ -20,7 +20,8 @@ struct selection_request {
 	const char *selectors_file;           /* or NULL: the project has none */
 	const char *state;                    /* folder of an earlier manifest, or NULL */
 	const char *target;                   /* folder of this manifest: the sources.json of now */
-	unsigned kinds;                       /* KIND_BIT()s a command takes without --resource-type */
+	/* KIND_BIT()s a command takes without --resource-type */
+	unsigned kinds;
 	bool models_only;                     /* --models of ls: beats both lists of types */
 	bool quiet;                           /* no warnings */
 	unsigned all_kinds;                   /* what --resource-type all means to it */

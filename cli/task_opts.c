@@ -14,7 +14,8 @@
 #define EMPTY_SELECTION "NoNodesForSelectionCriteria"   /* dbt's event, events/types.py */
 
 static struct {
-	const char *tests, *granularity, *runner, *command, *target, *vars, *profile, *project_dir, *profiles_dir;
+	const char *tests, *granularity, *runner, *command, *target, *vars, *profile,
+	    *project_dir, *profiles_dir;
 	const char *image, *secret, *timezone, *schedule, *style, *op, *space, *branch;
 	unsigned slots, retries;
 	int64_t retry_delay_ms, timeout_ms;
@@ -28,7 +29,8 @@ const struct opt task_opts[] = {
 	  "what one task is: node (default), folder, layer or all" },
 	{ 0, "unit-tests", NULL, OPT_FLAG, &o.unit_tests, "unit tests too, before their models" },
 	{ 0, "runner", "WHAT", OPT_TEXT, &o.runner, "what a task calls: dbt (default) or heddle" },
-	{ 0, "command", "WORDS", OPT_TEXT, &o.command, "call this in place of dbt: 'poetry run dbt'" },
+	{ 0, "command", "WORDS", OPT_TEXT, &o.command,
+	  "call this in place of dbt: 'poetry run dbt'" },
 	{ 0, "target", "NAME", OPT_TEXT, &o.target, "dbt's --target of every task" },
 	{ 0, "profile", "NAME", OPT_TEXT, &o.profile, "dbt's --profile" },
 	{ 0, "vars", "YAML", OPT_TEXT, &o.vars, "dbt's --vars" },
@@ -39,13 +41,16 @@ const struct opt task_opts[] = {
 	{ 0, "schedule", "CRON", OPT_TEXT, &o.schedule, "when it runs; none = by hand" },
 	{ 0, "timezone", "NAME", OPT_TEXT, &o.timezone, "of the schedule: Europe/Berlin (UTC)" },
 	{ 0, "image", "IMAGE", OPT_TEXT, &o.image, "container image with dbt and the project" },
-	{ 0, "secret", "NAME", OPT_TEXT, &o.secret, "Kubernetes secret whose keys are environment variables; "
+	{ 0, "secret", "NAME", OPT_TEXT, &o.secret,
+	  "Kubernetes secret whose keys are environment variables; "
 	  "kestra, github: names of secrets, A,B" },
 	{ 0, "branch", "NAME", OPT_TEXT, &o.branch, "github: the branch that is deployed (main)" },
 	{ 0, "namespace", "NAME", OPT_TEXT, &o.space, "kestra: of the flow (dbt)" },
 	{ 0, "slots", "N", OPT_UINT, &o.slots, "tasks at once (8)" },
-	{ 0, "retries", "N", OPT_UINT, &o.retries, "further tries of a task (2, or as heddle.yml says)" },
-	{ 0, "retry-delay", "TIME", OPT_DURATION, &o.retry_delay_ms, "wait before the second try (1m)" },
+	{ 0, "retries", "N", OPT_UINT, &o.retries,
+	  "further tries of a task (2, or as heddle.yml says)" },
+	{ 0, "retry-delay", "TIME", OPT_DURATION, &o.retry_delay_ms,
+	  "wait before the second try (1m)" },
 	{ 0, "timeout", "TIME", OPT_DURATION, &o.timeout_ms, "end a task after this long (1h)" },
 	{ 0, "style", "NAME", OPT_TEXT, &o.style, "a form of the target; see docs/exports.md" },
 	{ 0, "operator", "NAME", OPT_TEXT, &o.op, "airflow: bash (default), docker or kubernetes" },
@@ -96,7 +101,8 @@ split_command(struct task_options *out)
 	const char **v = NULL;
 	size_t n = 0, cap = 0;
 
-	for (char *save = NULL, *w = strtok_r(text, " \t", &save); w; w = strtok_r(NULL, " \t", &save)) {
+	for (char *save = NULL, *w = strtok_r(text, " \t", &save); w; w = strtok_r(NULL, " \t",
+	    &save)) {
 		v = xgrow(v, n, &cap, sizeof(*v));
 		v[n++] = xstrdup(w);
 	}
@@ -131,7 +137,8 @@ settle_style(struct task_options *out, struct err *err)
 	else if (out->granularity == GRANULARITY_ALL)
 		again = "granularity all";
 	if (again && (selecting.selector || selecting.types.n || selecting.exclude_types.n))
-		return err_set(err, "%s says the selection again: only --select and --exclude can be said there",
+		return err_set(err,
+		    "%s says the selection again: only --select and --exclude can be said there",
 		    again);
 	return 0;
 }
@@ -157,28 +164,35 @@ task_opts_read(const struct exporter *x, struct task_options *out, struct err *e
 	};
 	int test_mode = find_word("tests", o.tests, tests, err);
 	int runner = o.runner ? find_word("runner", o.runner, runners, err) : (int)x->runner;
-	int granularity = find_word("granularity", o.granularity, x->parts ? granularities : NULL, err);
+	int granularity = find_word("granularity", o.granularity, x->parts ? granularities : NULL,
+	    err);
 
-	if (test_mode < 0 || granularity < 0 || runner < 0 || find_word("style", o.style, x->styles, err) < 0 ||
+	if (test_mode < 0 || granularity < 0 || runner < 0 ||
+	    find_word("style", o.style, x->styles, err) < 0 ||
 	    find_word("operator", o.op, x->ops, err) < 0)
 		return -1;
 	if (x->image && !o.image) {
 		err_set(err, "%s needs --image: its tasks run in containers", x->name);
-		return err_hint(err, "an image with the project and dbt in it: --image registry.example/shop:1.0");
+		return err_hint(err,
+		    "an image with the project and dbt in it: --image registry.example/shop:1.0");
 	}
 	if (o.op && strcmp(o.op, "bash") != 0 && !o.image)
 		return err_set(err, "--operator %s needs --image", o.op);
 	*out = (struct task_options){
 		.tests = (enum test_mode)test_mode, .runner = (enum task_runner)runner,
 		.granularity = (enum granularity)granularity, .unit_tests = o.unit_tests,
-		.target = o.target, .vars = o.vars, .profile = o.profile, .project_dir = o.project_dir,
-		.profiles_dir = o.profiles_dir, .image = o.image, .secret = o.secret, .timezone = o.timezone,
-		.schedule = o.schedule, .style = o.style, .op = o.op, .space = o.space, .branch = o.branch,
+		.target = o.target, .vars = o.vars, .profile = o.profile,
+		.project_dir = o.project_dir,
+		.profiles_dir = o.profiles_dir, .image = o.image, .secret = o.secret,
+		.timezone = o.timezone,
+		.schedule = o.schedule, .style = o.style, .op = o.op, .space = o.space,
+		.branch = o.branch,
 		.select = selecting.select.v, .nselect = selecting.select.n,
 		.exclude = selecting.exclude.v, .nexclude = selecting.exclude.n,
 		.selector = selecting.selector, .indirect = selecting.indirect,
 		.types = selecting.types.v, .ntypes = selecting.types.n,
-		.exclude_types = selecting.exclude_types.v, .nexclude_types = selecting.exclude_types.n,
+		.exclude_types = selecting.exclude_types.v,
+		.nexclude_types = selecting.exclude_types.n,
 		.retries = o.retries, .timeout_ms = o.timeout_ms,
 		.slots = o.slots, .assets = o.assets,
 	};
@@ -250,7 +264,8 @@ merge_warn_errors(const char *project_dir, const char *dbt_version)
 		root = ytree_parse(&a, path, buf_str(&text), text.len, &ignored);
 	set = root ? ytree_get(ytree_get(root, "flags"), "warn_error_options") : NULL;
 	buf_addc(&b, '{');
-	add_events(&b, new_keys ? "error" : "include", either(set, "error", "include"), EMPTY_SELECTION);
+	add_events(&b, new_keys ? "error" : "include", either(set, "error", "include"),
+	    EMPTY_SELECTION);
 	add_events(&b, new_keys ? "warn" : "exclude", either(set, "warn", "exclude"), NULL);
 	add_events(&b, "silence", ytree_get(set, "silence"), NULL);
 	buf_addc(&b, '}');

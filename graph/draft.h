@@ -31,7 +31,8 @@ struct drafts {
 	size_t n, nodes_cap, names_cap;
 	struct node *disabled;
 	size_t ndisabled, disabled_cap;
-	bool lenient;                /* drop unknown parents: a newer dbt has kinds we do not know */
+	/* drop unknown parents: a newer dbt has kinds we do not know */
+	bool lenient;
 };
 
 void drafts_add(struct drafts *d, const struct draft *draft);

@@ -20,7 +20,8 @@ struct glob_item {
 	size_t nranges;
 };
 
-/* One character and how many bytes it took; a stray byte stands for itself, out of Unicode's way. */
+/* One character and how many bytes it took; a stray byte stands for itself, out of Unicode's
+ * way. */
 static uint32_t
 decode(const unsigned char *p, size_t left, size_t *took)
 {
@@ -132,7 +133,8 @@ compile_set(struct glob_item *item, struct arena *a, const uint32_t *s, size_t n
 		if (k + 1 == nchunks)
 			break;
 		if (chunks[k].n > 0)
-			add_range(ranges, &nranges, chunks[k].c[chunks[k].n - 1], chunks[k + 1].c[0]);
+			add_range(ranges, &nranges, chunks[k].c[chunks[k].n - 1],
+			    chunks[k + 1].c[0]);
 		else
 			add_range(ranges, &nranges, '-', '-');    /* nothing before the hyphen */
 	}
@@ -210,7 +212,8 @@ item_takes(const struct glob_item *item, uint32_t c)
 	return false;
 }
 
-/* The last star is the only one worth going back to: what came before it matched as early as it could. */
+/* The last star is the only one worth going back to: what came before it matched as early as it
+ * could. */
 bool
 glob_matchn(const struct glob *g, const char *text, size_t len)
 {
@@ -264,7 +267,8 @@ add_part(struct path_glob_part *part, struct arena *a, const char *s, size_t n, 
 {
 	part->any_depth = n == 2 && memcmp(s, "**", 2) == 0;
 	if (!part->any_depth && memmem(s, n, "**", 2))
-		return err_set(err, "invalid path pattern: '**' must be a whole part between slashes");
+		return err_set(err,
+		    "invalid path pattern: '**' must be a whole part between slashes");
 	part->wild = memchr(s, '*', n) || memchr(s, '?', n) || memchr(s, '[', n);
 	glob_compile(&part->glob, a, s, n);
 	return 0;
@@ -280,11 +284,13 @@ path_glob_compile(struct path_glob *p, struct arena *a, const char *pattern, str
 	if (len == 0)
 		return err_set(err, "the path is empty");
 	if (pattern[0] == '/')
-		return err_set(err, "a path is relative to the project's folder, it cannot start with '/'");
+		return err_set(err,
+		    "a path is relative to the project's folder, it cannot start with '/'");
 	for (const char *s = pattern; *s; ) {
 		size_t part = strcspn(s, "/");
 
-		if (part > 0 && !(part == 1 && s[0] == '.') && add_part(&parts[n++], a, s, part, err) < 0)
+		if (part > 0 && !(part == 1 && s[0] == '.') &&
+		    add_part(&parts[n++], a, s, part, err) < 0)
 			return -1;
 		s += part;
 		s += *s == '/';
@@ -315,7 +321,8 @@ take_part(const struct path_glob *p, unsigned char *open, const char *s, size_t 
 	for (size_t i = p->nparts + 1; i-- > 0; ) {
 		bool stay = i < p->nparts && open[i] && p->parts[i].any_depth && !parent;
 		bool come = i > 0 && open[i - 1] && !p->parts[i - 1].any_depth &&
-			!(p->parts[i - 1].wild && parent) && glob_matchn(&p->parts[i - 1].glob, s, n);
+			!(p->parts[i - 1].wild && parent) && glob_matchn(&p->parts[i - 1].glob, s,
+			    n);
 
 		open[i] = stay || come;
 	}

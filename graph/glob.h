@@ -1,7 +1,7 @@
 /* graph/glob.h -- patterns as Python has them, because dbt asks Python.
  *
- * struct glob       fnmatch.fnmatchcase(): * (crosses '.' and '/'), ?, [abc], [a-c], [!a]; the whole
- *                   text must match, case counts, an unclosed [ is a plain character.
+ * struct glob       fnmatch.fnmatchcase(): * (crosses '.' and '/'), ?, [abc], [a-c], [!a]; the
+ *                   whole text must match, case counts, an unclosed [ is a plain character.
  * struct path_glob  pathlib.Path.glob() of Python 3.11, asked about one path at a time: parts
  *                   between slashes, ** for any number of folders.
  *
@@ -37,7 +37,8 @@ struct path_glob {
 /* -1: empty, absolute, "." alone, or '**' beside other characters of a part. */
 int path_glob_compile(struct path_glob *p, struct arena *a, const char *pattern, struct err *err);
 
-/* path: relative to the folder the pattern starts from, without "./" and "//"; "" is that folder. */
+/* path: relative to the folder the pattern starts from, without "./" and "//"; "" is that
+ * folder. */
 bool path_glob_match(const struct path_glob *p, const char *path, bool is_folder);
 
 #endif

@@ -99,7 +99,8 @@ struct node {
 	const char *path;           /* original_file_path, relative to its package; never NULL */
 	const char *patch_path;     /* "shop://models/_shop.yml" or NULL */
 	const char *relation_name;  /* "db"."schema"."orders", or NULL */
-	const char *database, *schema, *alias;   /* alias: identifier of a source; NULL when absent */
+	/* alias: identifier of a source; NULL when absent */
+	const char *database, *schema, *alias;
 	struct strs fqn, tags;
 
 	const char *materialized;   /* config.materialized or NULL */
@@ -140,7 +141,8 @@ struct graph {
 	struct macro *macros;       /* sorted by id; with GRAPH_MACROS */
 	size_t nmacros;
 	struct strs *node_macros;   /* by node index: depends_on.macros; with GRAPH_MACROS */
-	struct strs paths;          /* with GRAPH_PATHS: files of the root project, unsorted, repeated */
+	/* with GRAPH_PATHS: files of the root project, unsorted, repeated */
+	struct strs paths;
 
 	int schema_version;         /* 12 for .../manifest/v12.json */
 	const char *project_name;   /* NULL in v9 */

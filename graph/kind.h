@@ -6,7 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* id, dbt's name, plural for people, verb that runs one alone, has rows of its own in run results of build */
+/* id, dbt's name, plural for people, verb that runs one alone, has rows of its own in run results
+ * of build */
 #define NODE_KINDS(X) \
 	X(MODEL, "model", "models", "run", true) \
 	X(SEED, "seed", "seeds", "seed", true) \

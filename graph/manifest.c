@@ -135,7 +135,8 @@ check_version(struct loader *l, const char *schema)
 		return scan_fail(&l->s, "not a dbt manifest: its schema is '%s'", schema);
 	if (g->schema_version < OLDEST) {
 		scan_fail(&l->s, "manifest v%d is too old", g->schema_version);
-		return err_hint(l->s.err, "heddle reads the manifests of dbt 1.5 (v%d) to 1.11 (v%d)",
+		return err_hint(l->s.err,
+		    "heddle reads the manifests of dbt 1.5 (v%d) to 1.11 (v%d)",
 		    OLDEST, NEWEST);
 	}
 	return 0;

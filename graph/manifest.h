@@ -6,7 +6,8 @@
  * kept, not by the file; all of it is checked to be JSON.
  * Errors: -1 with err "FILE: JSON path: what", the graph is then only good for graph_free().
  *         Refused: not JSON, cut off, a wrong type, an unknown parent (disabled ones are known,
- *         they only give no edge), a duplicate id, a cycle (named in full), nesting deeper than 256.
+ *         they only give no edge), a duplicate id, a cycle (named in full), nesting deeper than
+ *         256.
  * Thread: main. Memory: all strings belong to the graph.
  */
 #ifndef HEDDLE_GRAPH_MANIFEST_H
@@ -15,8 +16,10 @@
 #include "graph/graph.h"
 #include "util/err.h"
 
-/* fields: enum graph_fields, or'ed. `warning`, when not NULL, takes a text (caller frees) or NULL. */
-int manifest_load(struct graph *g, const char *path, unsigned fields, char **warning, struct err *err);
+/* fields: enum graph_fields, or'ed. `warning`, when not NULL, takes a text (caller frees) or
+ * NULL. */
+int manifest_load(struct graph *g, const char *path, unsigned fields, char **warning,
+    struct err *err);
 
 /* The same from memory (tests, fuzzers); `name` is used in messages. */
 int manifest_parse(struct graph *g, const char *name, const char *data, size_t len,

@@ -323,7 +323,8 @@ read_freshness(struct loader *l, struct draft *d, struct field *f)
 		return scan_skip(&l->s);
 	scan_object(&l->s);
 	while ((more = scan_key(&l->s, &key)) > 0) {
-		bool limit = same_text("warn_after", 10, &key) || same_text("error_after", 11, &key);
+		bool limit = same_text("warn_after", 10, &key) ||
+		    same_text("error_after", 11, &key);
 
 		if ((limit ? read_limit(l, &d->node.has_freshness) : scan_skip(&l->s)) < 0)
 			return -1;
@@ -548,7 +549,8 @@ loader_read_node(struct loader *l, bool parked)
 		n->tags = l->config_tags;
 	if (n->kind == KIND_SEED || n->kind == KIND_SOURCE)
 		d.names.parents = (struct strs){0};
-	n->blank = n->blank && (KIND_BIT(n->kind) & (KIND_BIT(KIND_MODEL) | KIND_BIT(KIND_SNAPSHOT) |
+	n->blank = n->blank &&
+	    (KIND_BIT(n->kind) & (KIND_BIT(KIND_MODEL) | KIND_BIT(KIND_SNAPSHOT) |
 	    KIND_BIT(KIND_TEST) | KIND_BIT(KIND_ANALYSIS) | KIND_BIT(KIND_OPERATION)));
 	n->has_freshness = n->has_freshness && n->kind == KIND_SOURCE;
 	n->versioned = n->version != NULL;

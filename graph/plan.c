@@ -459,7 +459,8 @@ struct plan *
 plan_new_with_sources(const struct graph *g, const struct set *selected, enum plan_command command,
     struct err *err)
 {
-	return make_plan(g, selected, command, commands[command].kinds | KIND_BIT(KIND_SOURCE), err);
+	return make_plan(g, selected, command, commands[command].kinds | KIND_BIT(KIND_SOURCE),
+	    err);
 }
 
 void

@@ -85,7 +85,8 @@ struct plan {
 struct plan *plan_new(const struct graph *g, const struct set *selected, enum plan_command command,
     struct err *err);
 
-/* The same; the selected sources with a freshness check are tasks too, each before what reads it. */
+/* The same; the selected sources with a freshness check are tasks too, each before what reads
+ * it. */
 struct plan *plan_new_with_sources(const struct graph *g, const struct set *selected,
     enum plan_command command, struct err *err);
 void plan_free(struct plan *p);

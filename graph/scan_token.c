@@ -79,7 +79,8 @@ skip_utf8(struct scan *s)
 	    u[0] >= 0xf0 && u[0] <= 0xf4 ? 4 : 0;
 	for (size_t i = 1; i < n; i++)
 		if ((u[i] & 0xc0) != 0x80)
-			return scan_broken(s, s->p + i == s->end ? s->end : s->p, "text that is not UTF-8");
+			return scan_broken(s, s->p + i == s->end ? s->end : s->p,
+			    "text that is not UTF-8");
 	if (!n || (u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xed && u[1] > 0x9f) ||
 	    (u[0] == 0xf0 && u[1] < 0x90) || (u[0] == 0xf4 && u[1] > 0x8f))
 		return scan_broken(s, s->p, "text that is not UTF-8");
@@ -105,7 +106,8 @@ scan_rest_of_string(struct scan *s)
 		case '\0':
 			if (s->p == s->end) {
 				if (!scan_more(s))
-					return scan_broken(s, s->end, "the file ends inside a string");
+					return scan_broken(s, s->end,
+					    "the file ends inside a string");
 				break;
 			}
 			/* fall through */

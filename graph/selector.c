@@ -8,7 +8,8 @@
 #include "util/text.h"
 #include "util/xalloc.h"
 
-static const char *const mode_names[NSELECTOR_MODES] = { "eager", "cautious", "buildable", "empty" };
+static const char *const mode_names[NSELECTOR_MODES] = { "eager", "cautious", "buildable",
+    "empty" };
 
 const char *
 selector_mode_name(enum selector_mode mode)
@@ -80,7 +81,8 @@ unknown_method(const char *raw, const char *name, struct err *err)
 	err_set(err, "selection criterion '%s': '%s' is not a selection method", raw, name);
 	if (near)
 		return err_hint(err, "did you mean '%s'?", near);
-	return err_hint(err, "methods are listed by `heddle ls --help`, for example tag:, path:, config.materialized:");
+	return err_hint(err, "methods are listed by `heddle ls --help`, for example tag:, path:, "
+	    "config.materialized:");
 }
 
 struct selector *
@@ -112,7 +114,8 @@ selector_check(const struct selector *s, struct err *err)
 {
 	if (!s->at || !s->down)
 		return 0;
-	err_set(err, "selection criterion '%s': '@' in front and '+' behind exclude each other", s->raw);
+	err_set(err, "selection criterion '%s': '@' in front and '+' behind exclude each other",
+	    s->raw);
 	return err_hint(err, "'@' already takes every descendant");
 }
 
@@ -126,8 +129,8 @@ is_digit(char c)
 static bool
 is_method_char(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' || c == '.' ||
-		(unsigned char)c >= 0x80;
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' ||
+		c == '.' || (unsigned char)c >= 0x80;
 }
 
 static size_t
@@ -222,7 +225,8 @@ selector_difference(struct arena *a, const struct selector *from, const struct s
 
 /* "x,y": an intersection, also of one. */
 static const struct selector *
-parse_word(struct arena *a, const char *word, bool expected, enum selector_mode mode, struct err *err)
+parse_word(struct arena *a, const char *word, bool expected, enum selector_mode mode,
+    struct err *err)
 {
 	struct strs texts = split(a, word, strlen(word), ',');
 	const struct selector **parts = arena_alloc(a, texts.n * sizeof(*parts));
@@ -263,7 +267,8 @@ const struct selector *
 selector_of_words(struct arena *a, const struct strs *select, const struct strs *exclude,
     enum selector_mode mode, struct err *err)
 {
-	static const char *everything[] = { "fqn:*", "source:*", "exposure:*", "metric:*", "semantic_model:*" };
+	static const char *everything[] = { "fqn:*", "source:*", "exposure:*", "metric:*",
+	    "semantic_model:*" };
 	const struct strs all = { everything, sizeof(everything) / sizeof(*everything) };
 	const struct strs none = { NULL, 0 };
 	const struct selector *from, *minus;

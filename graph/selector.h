@@ -87,8 +87,8 @@ const struct selector *selector_parse(struct arena *a, const char *text, enum se
  * Words of a command line: blanks split into a union, commas into intersections. `expected` is set
  * on every word, so that one which finds nothing is warned about.
  */
-const struct selector *selector_parse_words(struct arena *a, const struct strs *words, bool expected,
-    enum selector_mode mode, struct err *err);
+const struct selector *selector_parse_words(struct arena *a, const struct strs *words,
+    bool expected, enum selector_mode mode, struct err *err);
 
 /*
  * Pieces for readers of other notations. `method` is the whole name with its words ("config.a.b"),

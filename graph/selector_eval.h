@@ -20,7 +20,8 @@ struct selector_env {
 	const struct graph *graph;    /* loaded with selector_fields() at least */
 	struct state *state;          /* of --state (graph/state.h); NULL = none given */
 
-	/* Called for each word that finds no node; the text lives as long as the tree. May be NULL. */
+	/* Called for each word that finds no node; the text lives as long as the tree. May be
+	 * NULL. */
 	void (*unmatched)(void *self, const char *word);
 	void *self;
 };

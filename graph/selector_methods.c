@@ -29,7 +29,8 @@ method_state(const struct selector_query *q, struct set *out, struct err *err)
 static int
 method_result(const struct selector_query *q, struct set *out, struct err *err)
 {
-	return q->state ? state_match_result(q->state, q->g, q->c->value.text, out, err) : no_state(err);
+	return q->state ? state_match_result(q->state, q->g, q->c->value.text, out, err)
+	    : no_state(err);
 }
 
 static int

@@ -94,7 +94,8 @@ config_match(const struct node *n, const void *arg)
 	if (!value)
 		return false;
 	if (*value != '[')
-		return is_same(w, value) || (w->truth && json_equal(value, w->truth) && *value == *w->truth);
+		return is_same(w, value) || (w->truth && json_equal(value, w->truth) &&
+		    *value == *w->truth);
 	if (w->json && *w->json == '[')
 		return false;    /* a list is no member of a list of plain values */
 	for (const char *item = json_first(value); item; item = json_next(item))

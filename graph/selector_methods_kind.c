@@ -55,7 +55,8 @@ bad_word(const struct selector_query *q, const char *what, const char *const *wo
 int
 method_resource_type(const struct selector_query *q, struct set *out, struct err *err)
 {
-	static const char *const others[] = { "rpc", "sql_operation", "doc", "macro", "group", "fixture" };
+	static const char *const others[] = { "rpc", "sql_operation", "doc", "macro", "group",
+	    "fixture" };
 	enum { NOTHERS = sizeof(others) / sizeof(*others) };
 	const char *all[NKINDS], *value = q->c->value.text;
 	int kind = kind_find(value, strlen(value));
@@ -87,7 +88,8 @@ method_test_name(const struct selector_query *q, struct set *out, struct err *er
 
 	(void)err;
 	glob_compile(&want, q->scratch, q->c->value.text, strlen(q->c->value.text));
-	selector_pick(q, KIND_BIT(KIND_TEST) | KIND_BIT(KIND_UNIT_TEST), test_name_match, &want, out);
+	selector_pick(q, KIND_BIT(KIND_TEST) | KIND_BIT(KIND_UNIT_TEST), test_name_match, &want,
+	    out);
 	return 0;
 }
 
@@ -105,7 +107,8 @@ test_type_match(const struct node *n, const void *arg)
 	return n->test_name ? t->generic : t->singular;
 }
 
-/* dbt writes `value in ("data")`, which asks for a piece of that word: "at" and "" mean data too. */
+/* dbt writes `value in ("data")`, which asks for a piece of that word: "at" and "" mean data
+ * too. */
 int
 method_test_type(const struct selector_query *q, struct set *out, struct err *err)
 {
@@ -143,7 +146,8 @@ python_float(const char *text, double *out)
 		if (*text == 'x' || *text == 'X' || *text == '(')
 			return false;
 		if (*text == '_') {
-			if (n == 0 || !isdigit((unsigned char)plain[n - 1]) || !isdigit((unsigned char)text[1]))
+			if (n == 0 || !isdigit((unsigned char)plain[n - 1]) ||
+			    !isdigit((unsigned char)text[1]))
 				return false;
 			continue;
 		}
@@ -181,7 +185,8 @@ is_latest(const struct node *n)
 
 	if (n->version_is_number != n->latest_is_number)
 		return false;
-	if (n->version_is_number && python_float(n->version, &x) && python_float(n->latest_version, &y))
+	if (n->version_is_number && python_float(n->version, &x) &&
+	    python_float(n->latest_version, &y))
 		return x == y;
 	return strcmp(n->version, n->latest_version) == 0;
 }

@@ -86,7 +86,8 @@ fqn_is_name(const struct fqn_want *w, const char *const *item, size_t n, bool ve
 		strcmp(item[n - 1], w->tail.data + len + 1) == 0;
 }
 
-/* Whether the items joined by dots begin with text[0..len), and there, if asked, a dot-part ends. */
+/* Whether the items joined by dots begin with text[0..len), and there, if asked, a dot-part
+ * ends. */
 static bool
 fqn_begins(const char *const *item, size_t n, const char *text, size_t len, bool part_ends)
 {
@@ -149,7 +150,8 @@ fqn_match(const struct node *n, const void *arg)
 		const char *const *item = n->fqn.v + skip;
 		size_t nitems = n->fqn.n - skip;
 
-		if (fqn_is_name(w, item, nitems, versioned) || fqn_is_under(w, item, nitems, versioned))
+		if (fqn_is_name(w, item, nitems, versioned) ||
+		    fqn_is_under(w, item, nitems, versioned))
 			return true;
 	}
 	return false;
@@ -235,12 +237,13 @@ name_match(const struct node *n, const void *arg)
 	const struct name_want *w = arg;
 
 	return glob_match(&w->name, n->name) && glob_match(&w->package, n->package) &&
-		(n->kind != KIND_SOURCE || (n->source_name && glob_match(&w->source, n->source_name)));
+		(n->kind != KIND_SOURCE ||
+		    (n->source_name && glob_match(&w->source, n->source_name)));
 }
 
 static int
-search_names(const struct selector_query *q, enum node_kind kind, const char *forms, struct set *out,
-    struct err *err)
+search_names(const struct selector_query *q, enum node_kind kind, const char *forms,
+    struct set *out, struct err *err)
 {
 	size_t most = kind == KIND_SOURCE ? 3 : 2, n = 0;
 	struct glob part[3], any = compile(q, "*", 1);
@@ -272,7 +275,8 @@ search_names(const struct selector_query *q, enum node_kind kind, const char *fo
 int
 method_source(const struct selector_query *q, struct set *out, struct err *err)
 {
-	return search_names(q, KIND_SOURCE, "SOURCE, SOURCE.TABLE or PACKAGE.SOURCE.TABLE", out, err);
+	return search_names(q, KIND_SOURCE, "SOURCE, SOURCE.TABLE or PACKAGE.SOURCE.TABLE", out,
+	    err);
 }
 
 int

@@ -45,7 +45,8 @@ size_t set_count(const struct set *s);
 bool set_is_empty(const struct set *s);
 bool set_equal(const struct set *a, const struct set *b);
 
-/* The first member at or after i, or nbits: for (i = set_next(s, 0); i < s->nbits; i = set_next(s, i + 1)) */
+/* The first member at or after i, or nbits: for (i = set_next(s, 0); i < s->nbits; i = set_next(s,
+ * i + 1)) */
 size_t set_next(const struct set *s, size_t i);
 
 #endif

@@ -85,7 +85,8 @@ state_new(const char *dir, const char *target_dir)
 	s->target_dir = xstrdup(target_dir);
 	s->c.arena = &s->arena;
 	if (dir && strcmp(dir, target_dir) == 0)
-		add_warning(&s->c, "the state and target folders are the same, '%s': a run overwrites "
+		add_warning(&s->c,
+		    "the state and target folders are the same, '%s': a run overwrites "
 			"what it is compared with", dir);
 	return s;
 }

@@ -179,7 +179,8 @@ clock_next_local_ms(const char *text, int64_t now_ms)
 		return -1;
 	localtime_r(&now, &tm);
 	for (int day = 0; day < 2; day++) {
-		struct tm at = { .tm_year = tm.tm_year, .tm_mon = tm.tm_mon, .tm_mday = tm.tm_mday + day,
+		struct tm at = { .tm_year = tm.tm_year, .tm_mon = tm.tm_mon,
+			.tm_mday = tm.tm_mday + day,
 			.tm_hour = (int)h, .tm_min = (int)m, .tm_sec = (int)sec, .tm_isdst = -1 };
 
 		then = mktime(&at);

@@ -23,7 +23,8 @@ bool fs_exists(const char *path);
 bool fs_is_dir(const char *path);
 int64_t fs_mtime_ms(const char *path);                  /* -1 when absent */
 char *fs_join(const char *dir, const char *name);       /* new string; an absolute name wins */
-char *fs_absolute(const char *path);                    /* new string; not resolved, need not exist */
+/* new string; not resolved, need not exist */
+char *fs_absolute(const char *path);
 const char *fs_base(const char *path);                  /* borrowed: after the last '/' */
 
 #endif

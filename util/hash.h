@@ -12,7 +12,8 @@
 #define HASH_START UINT64_C(0xcbf29ce484222325)
 
 uint64_t hash_bytes(uint64_t h, const void *p, size_t n);
-uint64_t hash_text(uint64_t h, const char *text);    /* with its end, so "ab" "c" is not "a" "bc"; NULL is fine */
+/* with its end, so "ab" "c" is not "a" "bc"; NULL is fine */
+uint64_t hash_text(uint64_t h, const char *text);
 uint64_t hash_number(uint64_t h, uint64_t x);
 
 #endif

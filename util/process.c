@@ -26,7 +26,8 @@ read_start(long pid, struct buf *b)
 	struct kinfo_proc found;
 	size_t size = sizeof(found);
 
-	if (sysctl(name, 4, &found, &size, NULL, 0) < 0 || size == 0 || found.kp_proc.p_stat == SZOMB)
+	if (sysctl(name, 4, &found, &size, NULL, 0) < 0 || size == 0 ||
+	    found.kp_proc.p_stat == SZOMB)
 		return false;
 	buf_addf(b, "%lld.%06d", (long long)found.kp_proc.p_starttime.tv_sec,
 	    (int)found.kp_proc.p_starttime.tv_usec);
@@ -67,7 +68,8 @@ read_start(long pid, struct buf *b)
 
 	snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
 	if (fs_read(path, &text, &ignored) == 0 && (rest = strrchr(buf_str(&text), ')')) &&
-	    sscanf(rest + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+	    sscanf(rest + 1,
+	    " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
 	    "%*s %llu", &state, &ticks) == 2 && state != 'Z' && state != 'X') {
 		buf_addf(b, "%llu", ticks);
 		ok = true;

@@ -1,7 +1,8 @@
 /* util/signals.h -- SIGINT, SIGTERM, SIGHUP as bytes on a pipe, so that every wait can poll it.
- * Call signals_open() once, from main, before threads start. SIGPIPE and SIGXFSZ are ignored from then
- * on: a reader that left and a file at its limit are failed writes. A SIGHUP that is ignored already
- * stays so (nohup). */
+ * Call signals_open() once, from main, before threads start. SIGPIPE and SIGXFSZ are ignored from
+ * then
+ * on: a reader that left and a file at its limit are failed writes. A SIGHUP that is ignored
+ * already stays so (nohup). */
 #ifndef HEDDLE_UTIL_SIGNALS_H
 #define HEDDLE_UTIL_SIGNALS_H
 

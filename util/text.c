@@ -132,7 +132,8 @@ json_run(const char *s)
 void
 text_add_shell_word(struct buf *b, const char *word)
 {
-	if (*word && word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	if (*word &&
+	    word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 	    "_./:=@%+,-")] == '\0') {
 		buf_adds(b, word);
 		return;
@@ -175,7 +176,8 @@ text_add_json(struct buf *b, const char *text)
 			buf_adds(b, "\\n");
 		else if (c == '\t')
 			buf_adds(b, "\\t");
-		else if (text_is_control(c))     /* JSON need not, but it is read on terminals as well */
+		/* JSON need not, but it is read on terminals as well */
+		else if (text_is_control(c))
 			buf_addf(b, "\\u%04x", (unsigned)c);
 		else
 			buf_add(b, s, n);
@@ -368,7 +370,8 @@ secrets_mask(struct buf *b, size_t from)
 	for (size_t i = 0; i < secrets.n; i++)
 		first[(unsigned char)secrets.v[i][0]] = true;
 	for (size_t i = from; secrets.n && i < b->len;) {
-		const char *hit = first[(unsigned char)b->data[i]] ? secret_at(b->data + i, b->len - i) : NULL;
+		const char *hit = first[(unsigned char)b->data[i]] ? secret_at(b->data + i,
+		    b->len - i) : NULL;
 
 		if (!hit) {
 			i++;

@@ -6,16 +6,20 @@ static void
 test_equality_is_pythons(void **state)
 {
 	static const struct { const char *a, *b; bool equal; } cases[] = {
-		{ "1", "1.0", true }, { "1", "true", true }, { "0", "false", true }, { "1", "\"1\"", false },
+		{ "1", "1.0", true }, { "1", "true", true }, { "0", "false", true },
+		{ "1", "\"1\"", false },
 		{ "true", "\"true\"", false }, { "null", "false", false }, { "null", "0", false },
-		{ "-0", "0", true }, { "1e2", "100", true }, { "0.1", "0.10", true }, { "10", "1", false },
+		{ "-0", "0", true }, { "1e2", "100", true }, { "0.1", "0.10", true },
+		{ "10", "1", false },
 		{ "12345678901234567", "12345678901234568", false },
-		{ "[]", "{}", false }, { "[1, 2]", "[2, 1]", false }, { "[1,2]", "[ 1, 2.0 ]", true },
+		{ "[]", "{}", false }, { "[1, 2]", "[2, 1]", false },
+		{ "[1,2]", "[ 1, 2.0 ]", true },
 		{ "[1]", "[1, 1]", false },
 		{ "{\"a\": 1, \"b\": [true]}", "{\"b\":[1],\"a\":1.0}", true },
 		{ "{\"a\": null}", "{}", false }, { "{\"a\": 1}", "{\"b\": 1}", false },
 		{ "\"caf\\u00e9\"", "\"caf\xc3\xa9\"", true }, { "\"a\\/b\"", "\"a/b\"", true },
-		{ "\"\\ud83c\\udf75\"", "\"\xf0\x9f\x8d\xb5\"", true }, { "\"\\ud83c\"", "\"\\udf75\"", false },
+		{ "\"\\ud83c\\udf75\"", "\"\xf0\x9f\x8d\xb5\"", true },
+		{ "\"\\ud83c\"", "\"\\udf75\"", false },
 		{ "{\"caf\\u00e9\": 1}", "{\"caf\xc3\xa9\": 1}", true },
 		{ "\"a\"", "\"ab\"", false }, { "\"\"", "\"\"", true },
 		{ NULL, NULL, true }, { NULL, "null", false },
@@ -84,7 +88,8 @@ static void
 test_broken_text_is_survived(void **state)
 {
 	static const char *const texts[] = {
-		"", "{", "[", "{\"a", "{\"a\\", "{\"a\":", "[1,", "\"\\u12", "\"\\ud83c\\u", "]", "{]", "{,}",
+		"", "{", "[", "{\"a", "{\"a\\", "{\"a\":", "[1,", "\"\\u12", "\"\\ud83c\\u", "]",
+		"{]", "{,}",
 		"[[[[", "nul", "-", "{\"a\" 1}", "\"", "{\"a\":}", "[,]", "{1:2}",
 	};
 

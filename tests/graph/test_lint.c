@@ -29,7 +29,8 @@ add_row(struct buf *b, const struct row *r)
 	const char *package = strchr(r->id, '.') + 1, *name = strrchr(r->id, '.') + 1;
 
 	buf_addf(b, "'%s':{'unique_id':'%s','resource_type':'%s','package_name':'%.*s',"
-		"'original_file_path':'models/%s.sql','depends_on':{'nodes':[%s]}", r->id, r->id, r->kind,
+		"'original_file_path':'models/%s.sql','depends_on':{'nodes':[%s]}", r->id, r->id,
+		r->kind,
 		(int)strcspn(package, "."), package, name, r->parents);
 	if (strncmp(r->more, "'name'", 6) != 0)
 		buf_addf(b, ",'name':'%s'", name);
@@ -48,7 +49,8 @@ build(const struct row *rows, size_t nrows)
 	struct buf b = BUF_INIT;
 	struct err e = ERR_INIT;
 
-	buf_adds(&b, "{'metadata':{'dbt_schema_version':'https://schemas.getdbt.com/dbt/manifest/v12.json',"
+	buf_adds(&b,
+	    "{'metadata':{'dbt_schema_version':'https://schemas.getdbt.com/dbt/manifest/v12.json',"
 		"'project_name':'shop'}");
 	for (size_t s = 0; s < sizeof(sections) / sizeof(*sections); s++) {
 		const char *sep = "";
@@ -133,8 +135,10 @@ test_tests_that_nothing_runs(void **state)
 	assert_string_equal(FOUND(LINT_TEST_NOT_RUN, NULL, A,
 		{ "test", "test.shop.t", "'raw_code':' '", "'model.shop.a'" }),
 		"test.shop.t: its code is empty, and dbt runs no such test");
-	assert_string_equal(FOUND(LINT_TEST_READS_NOTHING, NULL, A, { "test", "test.shop.t", "", "" }),
-		"test.shop.t: it reads no node, so only a selection by its own name or tag takes it along");
+	assert_string_equal(FOUND(LINT_TEST_READS_NOTHING, NULL, A,
+		{ "test", "test.shop.t", "", "" }),
+		"test.shop.t: it reads no node, so only a selection by its own name or tag takes "
+		"it along");
 }
 
 static void
@@ -146,8 +150,10 @@ test_cycles_through_tests(void **state)
 		"'attached_node':'model.shop.b'", "'model.shop.a','model.shop.b'" }), "");
 	assert_string_equal(FOUND(LINT_TEST_CYCLE, NULL, A, B,
 		{ "model", "model.shop.c", "", "'model.shop.b'" },
-		{ "test", "test.shop.t", "'attached_node':'model.shop.a'", "'model.shop.a','model.shop.c'" }),
-		"test.shop.t: it is a test of 'model.shop.a' but reads 'model.shop.c' further down: "
+		{ "test", "test.shop.t", "'attached_node':'model.shop.a'",
+		  "'model.shop.a','model.shop.c'" }),
+		"test.shop.t: it is a test of 'model.shop.a' but reads 'model.shop.c' further "
+		"down: "
 		"it waits for both, and holds back nothing between them");
 	assert_string_equal(FOUND(LINT_TEST_CYCLE, NULL, A, B,
 		{ "test", "test.shop.t", "", "'model.shop.a','model.shop.b'" }), "");
@@ -158,14 +164,18 @@ test_duplicate_tests(void **state)
 {
 	(void)state;
 	assert_string_equal(FOUND(LINT_DUPLICATE_TEST, NULL, A,
-		{ "test", "test.shop.t1", KWARGS("'column_name':'id','model':'a'"), "'model.shop.a'" },
-		{ "test", "test.shop.t2", KWARGS("'model':'a','column_name':'id'"), "'model.shop.a'" },
+		{ "test", "test.shop.t1", KWARGS("'column_name':'id','model':'a'"),
+		  "'model.shop.a'" },
+		{ "test", "test.shop.t2", KWARGS("'model':'a','column_name':'id'"),
+		  "'model.shop.a'" },
 		{ "test", "test.shop.t3", KWARGS("'model':'a','column_name':'id'")
 		  ",'config':{'severity':'warn','where':null}", "'model.shop.a'" },
 		{ "test", "test.shop.u1", KWARGS("'model':'a','column_name':'id'")
 		  ",'config':{'where':'x > 1'}", "'model.shop.a'" },
-		{ "test", "test.shop.u2", KWARGS("'model':'a','column_name':'id2'"), "'model.shop.a'" }),
-		"test.shop.t1 + test.shop.t2 + test.shop.t3: the same test with the same arguments is there "
+		{ "test", "test.shop.u2", KWARGS("'model':'a','column_name':'id2'"),
+		  "'model.shop.a'" }),
+		"test.shop.t1 + test.shop.t2 + test.shop.t3: the same test with the same "
+		"arguments is there "
 		"again");
 	assert_string_equal(FOUND(LINT_DUPLICATE_TEST, NULL, A,
 		{ "test", "test.shop.t1", "'raw_code':'select 2'", "'model.shop.a'" },
@@ -179,7 +189,8 @@ test_names_that_collide(void **state)
 {
 	(void)state;
 	assert_string_equal(FOUND(LINT_NAME_COLLISION, NULL, A, { "model", "model.kit.a", "", "" },
-		{ "seed", "seed.shop.c", "", "" }, { "semantic_model", "semantic_model.shop.a", "", "" }),
+		{ "seed", "seed.shop.c", "", "" }, { "semantic_model", "semantic_model.shop.a",
+		  "", "" }),
 		"model.kit.a + model.shop.a: `--select a` takes several nodes together");
 	assert_string_equal(FOUND(LINT_NAME_COLLISION, NULL,
 		{ "model", "model.shop.d.v1", "'name':'d','version':1", "" },
@@ -188,8 +199,10 @@ test_names_that_collide(void **state)
 		{ "seed", "seed.kit.a", "", "" }), "");
 	assert_string_equal(FOUND(LINT_RELATION_COLLISION, NULL,
 		{ "model", "model.shop.a", "'database':'d','schema':'S','alias':'t'", "" },
-		{ "seed", "seed.shop.b", "'database':'d','schema':'s','alias':'T','relation_name':'d.s.T'", "" },
-		{ "model", "model.shop.c", "'schema':'s','alias':'t','config':{'materialized':'ephemeral'}", "" }),
+		{ "seed", "seed.shop.b",
+		  "'database':'d','schema':'s','alias':'T','relation_name':'d.s.T'", "" },
+		{ "model", "model.shop.c",
+		  "'schema':'s','alias':'t','config':{'materialized':'ephemeral'}", "" }),
 		"model.shop.a + seed.shop.b: they write the same relation, t");
 	assert_string_equal(FOUND(LINT_FOLDER_NAME, NULL,
 		{ "model", "model.shop.marts", "'fqn':['shop','core','marts']", "" },
@@ -199,8 +212,10 @@ test_names_that_collide(void **state)
 		"model.shop.deep: its name selects a whole folder too, with 'model.shop.y' in it\n"
 		"model.shop.marts: its name selects a whole folder too, with 'model.shop.x' in it");
 	assert_string_equal(FOUND(LINT_FOLDER_NAME, NULL,
-		{ "model", "model.shop.d.v1", "'name':'d','version':1,'fqn':['shop','d','v1']", "" },
-		{ "model", "model.shop.d.v2", "'name':'d','version':2,'fqn':['shop','d','v2']", "" }), "");
+		{ "model", "model.shop.d.v1", "'name':'d','version':1,'fqn':['shop','d','v1']",
+		  "" },
+		{ "model", "model.shop.d.v2", "'name':'d','version':2,'fqn':['shop','d','v2']",
+		  "" }), "");
 }
 
 static void
@@ -210,16 +225,20 @@ test_nodes_that_nobody_reads(void **state)
 #define EXPOSURE { "exposure", "exposure.shop.e", "", "'model.shop.b'" }
 	(void)state;
 	assert_string_equal(FOUND(LINT_UNREAD, NULL, A, { "seed", "seed.shop.s", "", "" },
-		{ "seed", "seed.shop.r", "", "" }, { "model", "model.shop.b", EPHEMERAL, "'seed.shop.r'" },
+		{ "seed", "seed.shop.r", "", "" }, { "model", "model.shop.b", EPHEMERAL,
+		  "'seed.shop.r'" },
 		{ "test", "test.shop.t", "", "'seed.shop.s'" }),
 		"model.shop.b: no node reads it\nseed.shop.s: no node reads it");
 	assert_string_equal(FOUND(LINT_UNREAD, NULL, A, { "seed", "seed.shop.expected", "", "" },
 		{ "test", "test.shop.t", "", "'seed.shop.expected','model.shop.a'" }), "");
 	assert_string_equal(FOUND(LINT_DEAD_END, NULL, A, B), "");
 	assert_string_equal(FOUND(LINT_DEAD_END, NULL, A, B, EXPOSURE,
-		{ "model", "model.shop.c", "", "" }, { "model", "model.shop.p", "'access':'public'", "" },
-		{ "model", "model.shop.days", "'time_spine':{'standard_granularity_column':'d'}", "" },
-		{ "model", "model.kit.c", "", "" }, { "test", "test.shop.t", "", "'model.shop.c'" }),
+		{ "model", "model.shop.c", "", "" },
+		{ "model", "model.shop.p", "'access':'public'", "" },
+		{ "model", "model.shop.days", "'time_spine':{'standard_granularity_column':'d'}",
+		  "" },
+		{ "model", "model.kit.c", "", "" },
+		{ "test", "test.shop.t", "", "'model.shop.c'" }),
 		"model.shop.c: no node and no exposure reads it");
 	assert_string_equal(FOUND(LINT_DEAD_END, "shop.c", A, B, EXPOSURE,
 		{ "model", "model.shop.c", "", "" }), "");
@@ -233,10 +252,12 @@ test_sources_without_freshness(void **state)
 	(void)state;
 	assert_string_equal(FOUND(LINT_NO_FRESHNESS, NULL, SOURCE(""), READER("1"), READER("2"),
 		{ "test", "test.shop.t", "", "'source.shop.raw.s'" }), "");
-	assert_string_equal(FOUND(LINT_NO_FRESHNESS, NULL, SOURCE(""), READER("1"), READER("2"), READER("3")),
+	assert_string_equal(FOUND(LINT_NO_FRESHNESS, NULL, SOURCE(""), READER("1"), READER("2"),
+		READER("3")),
 		"source.shop.raw.s: 3 nodes read it, and nothing checks that it is fresh");
 	assert_string_equal(FOUND(LINT_NO_FRESHNESS, NULL, SOURCE(",'freshness':{'warn_after':"
-		"{'count':null,'period':null},'error_after':{}}"), READER("1"), READER("2"), READER("3")),
+		"{'count':null,'period':null},'error_after':{}}"), READER("1"), READER("2"),
+		READER("3")),
 		"source.shop.raw.s: 3 nodes read it, and nothing checks that it is fresh");
 	assert_string_equal(FOUND(LINT_NO_FRESHNESS, NULL, SOURCE(",'freshness':{'warn_after':"
 		"{'count':1,'period':'day'}}"), READER("1"), READER("2"), READER("3")), "");

@@ -6,12 +6,14 @@
 #include "util/fs.h"
 
 #define ALL 0xffu
-#define META "'metadata':{'dbt_schema_version':'https://schemas.getdbt.com/dbt/manifest/v12.json'," \
+#define META "'metadata':{" \
+	"'dbt_schema_version':'https://schemas.getdbt.com/dbt/manifest/v12.json'," \
 	"'dbt_version':'1.11.0','project_name':'shop'}"
 
 /* One node with what every node must have; more begins with a comma. */
 #define NODE_OF(kind, id, more) \
-	"'" id "':{'unique_id':'" id "','resource_type':'" kind "','name':'n','package_name':'shop'," \
+	"'" id "':{'unique_id':'" id "','resource_type':'" kind "'" \
+	",'name':'n','package_name':'shop'," \
 	"'original_file_path':'models/n.sql'" more "}"
 #define MODEL(id, more) NODE_OF("model", id, more)
 #define NODES(nodes) "{" META ",'nodes':{" nodes "}}"
@@ -88,7 +90,8 @@ dump_node(struct buf *b, const struct graph *g, const struct node *n)
 		if (texts[i].value)
 			buf_addf(b, " %s=%s", texts[i].name, texts[i].value);
 	buf_addf(b, "%s%s%s%s%s%s", n->versioned ? " versioned" : "", n->blank ? " blank" : "",
-	    n->has_freshness ? " checked" : "", n->parked ? " parked" : "", n->version_is_number ? " n" : "", n->latest_is_number ? " m" : "");
+	    n->has_freshness ? " checked" : "", n->parked ? " parked" : "",
+	    n->version_is_number ? " n" : "", n->latest_is_number ? " m" : "");
 	dump_strs(b, "fqn", &n->fqn);
 	dump_strs(b, "tags", &n->tags);
 	for (size_t i = 0; i < n->nparents; i++)
@@ -125,8 +128,8 @@ dump(const struct graph *g)
 	for (size_t i = 0; i < g->ndisabled; i++)
 		dump_node(&b, g, &g->disabled[i]);
 	for (size_t i = 0; i < g->nmacros; i++) {
-		buf_addf(&b, "%s %s %s %s", g->macros[i].id, g->macros[i].package, g->macros[i].path,
-		    g->macros[i].sql);
+		buf_addf(&b, "%s %s %s %s", g->macros[i].id, g->macros[i].package,
+		    g->macros[i].path, g->macros[i].sql);
 		dump_strs(&b, "macros", &g->macros[i].parents);
 	}
 	if (g->paths.n)
@@ -168,13 +171,17 @@ static void
 test_a_model_in_full(void **state)
 {
 	struct graph *g = parse(NODES(
-		MODEL("model.shop.a", ",'fqn':['shop','x','a'],'tags':['t','u'],'config':{'materialized':"
+		MODEL("model.shop.a",
+		    ",'fqn':['shop','x','a'],'tags':['t','u'],'config':{'materialized':"
 		    "'table','group':'g','enabled':true,'tags':['c'],'meta':{'k':[1,{}]}},"
 		    "'patch_path':'shop://models/m.yml','relation_name':'d.s.a','database':'d',"
-		    "'schema':'s','alias':'al','access':'public','version':1.5,'latest_version':'two',"
-		    "'raw_code':'select 1','depends_on':{'macros':['macro.b'],'nodes':['model.shop.z']}")
+		    "'schema':'s','alias':'al','access':'public','version':1.5,"
+		    "'latest_version':'two',"
+		    "'raw_code':'select 1','depends_on':{'macros':['macro.b'],"
+		    "'nodes':['model.shop.z']}")
 		","
-		MODEL("model.shop.z", ",'version':2,'latest_version':2,'group':'h','fqn':['shop','x','z']")),
+		MODEL("model.shop.z",
+		    ",'version':2,'latest_version':2,'group':'h','fqn':['shop','x','z']")),
 		ALL & ~(unsigned)GRAPH_STATE & ~(unsigned)GRAPH_SQL);
 	char *text = dump(g);
 
@@ -199,7 +206,8 @@ static void
 test_fields_nobody_asked_for_are_left_out(void **state)
 {
 	static const char json[] = NODES(MODEL("model.shop.a",
-	    ",'config':{'x':1},'raw_code':'q','description':'d','columns':{},'checksum':{'name':'c'}"));
+	    ",'config':{'x':1},'raw_code':'q','description':'d','columns':{},"
+	    "'checksum':{'name':'c'}"));
 	struct graph *g = parse(json, 0);
 
 	(void)state;
@@ -220,12 +228,17 @@ test_each_kind_in_its_own_way(void **state)
 {
 	struct graph *g = parse("{" META ",'nodes':{"
 	    NODE_OF("seed", "seed.shop.s", ",'depends_on':{'nodes':['model.nobody.knows']}") ","
-	    NODE_OF("test", "test.shop.t", ",'test_metadata':{'kwargs':{'name':'no'},'name':'unique',"
+	    NODE_OF("test", "test.shop.t",
+	    ",'test_metadata':{'kwargs':{'name':'no'},'name':'unique',"
 		"'namespace':null},'attached_node':'seed.shop.s','raw_code':'  \\n\\t\\u00a0'") ","
-	    NODE_OF("test", "test.shop.u", ",'test_metadata':null,'attached_node':null,'raw_code':'  x'") ","
-	    NODE_OF("model", "model.shop.m", ",'raw_code':'','config':{'group':null},'group':'top'") "},"
-	    "'sources':{" NODE_OF("source", "source.shop.a.b", ",'identifier':'ident','source_name':'a'") "},"
-	    "'exposures':{" NODE_OF("exposure", "exposure.shop.e", ",'config':{'enabled':false}") "},"
+	    NODE_OF("test", "test.shop.u",
+	    ",'test_metadata':null,'attached_node':null,'raw_code':'  x'") ","
+	    NODE_OF("model", "model.shop.m",
+	    ",'raw_code':'','config':{'group':null},'group':'top'") "},"
+	    "'sources':{" NODE_OF("source", "source.shop.a.b",
+	    ",'identifier':'ident','source_name':'a'") "},"
+	    "'exposures':{" NODE_OF("exposure", "exposure.shop.e",
+	    ",'config':{'enabled':false}") "},"
 	    "'unit_tests':{" NODE_OF("unit_test", "unit_test.shop.m.u", ",'config':{'tags':'one'},"
 		"'depends_on':{'nodes':['model.shop.m']},'version':2") "},"
 	    "'functions':{" NODE_OF("function", "function.shop.f", ",'raw_code':''") "},"
@@ -263,10 +276,14 @@ test_which_sources_have_a_freshness_check(void **state)
 		{ "", false },
 		{ ",'freshness':null", false },
 		{ ",'freshness':{}", false },
-		{ ",'freshness':{'warn_after':{'count':null,'period':null},'error_after':{},'filter':null}", false },
-		{ ",'freshness':{'warn_after':{'count':12},'error_after':{'period':'day'},'filter':'x > 1'}", false },
-		{ ",'freshness':{'warn_after':null,'error_after':{'count':0,'period':'day'}}", true },
-		{ ",'freshness':{'error_after':null,'warn_after':{'period':'hour','count':12}}", true },
+		{ ",'freshness':{'warn_after':{'count':null,'period':null},'error_after':{},"
+		"'filter':null}", false },
+		{ ",'freshness':{'warn_after':{'count':12},'error_after':{'period':'day'},"
+		"'filter':'x > 1'}", false },
+		{ ",'freshness':{'warn_after':null,'error_after':{'count':0,'period':'day'}}",
+		  true },
+		{ ",'freshness':{'error_after':null,'warn_after':{'period':'hour','count':12}}",
+		  true },
 		{ ",'freshness':{'build_after':{'count':1,'period':'day'}}", false },
 		{ ",'freshness':[1]", false },
 	};
@@ -290,14 +307,17 @@ static void
 test_disabled_nodes_stand_aside(void **state)
 {
 	struct graph *g = parse("{" META ",'disabled':{"
-	    "'model.shop.gone':[" "{'unique_id':'model.shop.gone','resource_type':'model','name':'second',"
+	    "'model.shop.gone':["
+	    "{'unique_id':'model.shop.gone','resource_type':'model','name':'second',"
 		"'package_name':'shop','original_file_path':'b.sql'},"
 		"{'unique_id':'model.shop.gone','resource_type':'model','name':'first',"
 		"'package_name':'shop','original_file_path':'a.sql'}]},"
 	    "'nodes':{"
-	    MODEL("model.shop.a", ",'depends_on':{'nodes':['model.shop.gone','model.shop.off','model.shop.b']}") ","
+	    MODEL("model.shop.a",
+	    ",'depends_on':{'nodes':['model.shop.gone','model.shop.off','model.shop.b']}") ","
 	    MODEL("model.shop.b", "") ","
-	    MODEL("model.shop.off", ",'config':{'enabled':false},'depends_on':{'nodes':['model.shop.b']}")
+	    MODEL("model.shop.off",
+	    ",'config':{'enabled':false},'depends_on':{'nodes':['model.shop.b']}")
 	    "}}", 0);
 
 	(void)state;
@@ -337,11 +357,15 @@ test_paths_prove_files_of_the_root_project_only(void **state)
 	    "'macros':{'macro.shop.m':{'unique_id':'macro.shop.m','package_name':'shop',"
 		"'original_file_path':'macros/m.sql','macro_sql':'x','patch_path':'dbt://no.yml'},"
 	    "'macro.dbt.d':{'unique_id':'macro.dbt.d','package_name':'dbt',"
-		"'original_file_path':'macros/d.sql','macro_sql':'y','patch_path':'shop://over.yml'}},"
-	    "'docs':{'doc.d':{'unique_id':'doc.d','package_name':'shop','original_file_path':'d.md'}},"
-	    "'groups':{'group.g':{'unique_id':'group.g','package_name':'shop','original_file_path':'g.yml'}},"
+		"'original_file_path':'macros/d.sql','macro_sql':'y',"
+		"'patch_path':'shop://over.yml'}},"
+	    "'docs':{'doc.d':{'unique_id':'doc.d','package_name':'shop',"
+	    "'original_file_path':'d.md'}},"
+	    "'groups':{'group.g':{'unique_id':'group.g','package_name':'shop',"
+	    "'original_file_path':'g.yml'}},"
 	    "'disabled':{'model.z':[{'unique_id':'model.z','resource_type':'model','name':'z',"
-		"'package_name':'shop','original_file_path':'models/z.sql'}]}," META "}", GRAPH_PATHS);
+		"'package_name':'shop','original_file_path':'models/z.sql'}]}," META "}",
+		GRAPH_PATHS);
 	char *text = dump(g);
 
 	(void)state;
@@ -434,9 +458,11 @@ test_older_manifests(void **state)
 static void
 test_sections_in_any_order(void **state)
 {
-	struct graph *a = parse("{" META ",'nodes':{" MODEL("model.b", ",'depends_on':{'nodes':['source.a']}")
+	struct graph *a = parse("{" META ",'nodes':{" MODEL("model.b",
+	    ",'depends_on':{'nodes':['source.a']}")
 	    "},'sources':{" NODE_OF("source", "source.a", "") "},'x':[{}]}", ALL);
-	struct graph *b = parse("{'x':[{}],'sources':{" NODE_OF("source", "source.a", "") "},'nodes':{"
+	struct graph *b = parse("{'x':[{}],'sources':{" NODE_OF("source", "source.a",
+	    "") "},'nodes':{"
 	    MODEL("model.b", ",'depends_on':{'nodes':['source.a']}") "}," META "}", ALL);
 	char *x = dump(a), *y = dump(b);
 
@@ -519,10 +545,12 @@ test_versions(void **state)
 	    "m.json: metadata.dbt_schema_version: not a dbt manifest: its schema is "
 	    "'https://x/dbt/manifest/vX.json'");
 	text = quoted("{'metadata':{'dbt_schema_version':'https://x/dbt/manifest/v13.json',"
-	    "'dbt_version':'2.0.0'},'nodes':{" MODEL("model.a", ",'depends_on':{'nodes':['thing.b']}") ","
+	    "'dbt_version':'2.0.0'},'nodes':{" MODEL("model.a",
+	    ",'depends_on':{'nodes':['thing.b']}") ","
 	    NODE_OF("thing", "thing.b", "") "}}");
 	assert_int_equal(manifest_parse(g, "m.json", text, strlen(text), 0, &warning, &e), 0);
-	assert_string_equal(warning, "m.json: manifest v13 (dbt 2.0.0) is newer than v12, the newest "
+	assert_string_equal(warning,
+	    "m.json: manifest v13 (dbt 2.0.0) is newer than v12, the newest "
 	    "known; left out: nodes['thing.b']: unknown resource_type 'thing'");
 	assert_int_equal(g->nnodes, 1);
 	assert_int_equal(g->nodes[0].nparents, 0);
@@ -537,19 +565,25 @@ test_wrong_types_are_refused_with_their_path(void **state)
 	static const struct {
 		const char *more, *what;
 	} cases[] = {
-		{ ",'depends_on':{'nodes':['x','y',3]}", ".depends_on.nodes[2]: expected a string, found a number" },
-		{ ",'depends_on':{'nodes':'x'}", ".depends_on.nodes: expected a list, found a string" },
+		{ ",'depends_on':{'nodes':['x','y',3]}",
+		  ".depends_on.nodes[2]: expected a string, found a number" },
+		{ ",'depends_on':{'nodes':'x'}",
+		  ".depends_on.nodes: expected a list, found a string" },
 		{ ",'depends_on':['x']", ".depends_on: expected an object, found a list" },
 		{ ",'config':[]", ".config: expected an object, found a list" },
-		{ ",'config':{'enabled':'yes'}", ".config.enabled: expected true or false, found a string" },
-		{ ",'config':{'materialized':{}}", ".config.materialized: expected a string, found an object" },
+		{ ",'config':{'enabled':'yes'}",
+		  ".config.enabled: expected true or false, found a string" },
+		{ ",'config':{'materialized':{}}",
+		  ".config.materialized: expected a string, found an object" },
 		{ ",'config':{'tags':[null]}", ".config.tags[0]: expected a string, found null" },
 		{ ",'fqn':['shop',['x']]", ".fqn[1]: expected a string, found a list" },
 		{ ",'tags':true", ".tags: expected a list, found true" },
 		{ ",'version':[1]", ".version: expected a string or a number, found a list" },
 		{ ",'raw_code':7", ".raw_code: expected a string, found a number" },
-		{ ",'test_metadata':'unique'", ".test_metadata: expected an object, found a string" },
-		{ ",'test_metadata':{'name':1}", ".test_metadata.name: expected a string, found a number" },
+		{ ",'test_metadata':'unique'",
+		  ".test_metadata: expected an object, found a string" },
+		{ ",'test_metadata':{'name':1}",
+		  ".test_metadata.name: expected a string, found a number" },
 		{ ",'alias':false", ".alias: expected a string, found false" },
 		{ ",'name':null", ": no name" },
 		{ ",'package_name':null", ": no package_name" },
@@ -562,8 +596,10 @@ test_wrong_types_are_refused_with_their_path(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char json[1000], what[300];
 
-		snprintf(json, sizeof(json), NODES("'model.a':{'unique_id':'model.a','resource_type':'model',"
-		    "'name':'n','package_name':'shop','original_file_path':'n.sql'%s}"), cases[i].more);
+		snprintf(json, sizeof(json),
+		    NODES("'model.a':{'unique_id':'model.a','resource_type':'model',"
+		    "'name':'n','package_name':'shop','original_file_path':'n.sql'%s}"),
+		    cases[i].more);
 		snprintf(what, sizeof(what), "m.json: nodes['model.a']%s", cases[i].what);
 		assert_refused(json, what);
 	}
@@ -572,10 +608,13 @@ test_wrong_types_are_refused_with_their_path(void **state)
 	assert_refused("{'metadata':{'project_name':[]}}",
 	    "m.json: metadata.project_name: expected a string, found a list");
 	assert_refused("{" META ",'nodes':[]}", "m.json: nodes: expected an object, found a list");
-	assert_refused("{" META ",'nodes':{'a':1}}", "m.json: nodes.a: expected an object, found a number");
+	assert_refused("{" META ",'nodes':{'a':1}}",
+	    "m.json: nodes.a: expected an object, found a number");
 	assert_refused("{" META ",'nodes':{'a':{}}}", "m.json: nodes.a: no unique_id");
-	assert_refused("{" META ",'nodes':{'a':{'unique_id':'a'}}}", "m.json: nodes.a: no resource_type");
-	assert_refused("{" META ",'disabled':{'a':{}}}", "m.json: disabled.a: expected a list, found an object");
+	assert_refused("{" META ",'nodes':{'a':{'unique_id':'a'}}}",
+	    "m.json: nodes.a: no resource_type");
+	assert_refused("{" META ",'disabled':{'a':{}}}",
+	    "m.json: disabled.a: expected a list, found an object");
 	assert_refused("{" META ",'disabled':{'a':[{},3]}}", "m.json: disabled.a[0]: no unique_id");
 	assert_refused(NODES(NODE_OF("thing", "thing.b", "")),
 	    "m.json: nodes['thing.b']: unknown resource_type 'thing'");
@@ -597,7 +636,8 @@ test_unknown_parents_and_twins_are_refused(void **state)
 	free(text);
 	assert_refused(NODES(MODEL("model.a", "") "," MODEL("model.a", "")),
 	    "m.json: node 'model.a': there twice");
-	assert_refused("{" META ",'nodes':{" MODEL("model.a", "") "},'metrics':{" MODEL("model.a", "") "}}",
+	assert_refused("{" META ",'nodes':{" MODEL("model.a", "") "},'metrics':{" MODEL("model.a",
+	    "") "}}",
 	    "m.json: node 'model.a': there twice");
 }
 
@@ -621,7 +661,8 @@ chain(size_t n, bool closed)
 	buf_adds(&b, "{" META ",'nodes':{");
 	for (size_t i = 0; i < n; i++)
 		buf_addf(&b, "%s'm%zu':{'unique_id':'m%zu','resource_type':'model','name':'n',"
-		    "'package_name':'shop','original_file_path':'n.sql','depends_on':{'nodes':[%s%.*zu%s]}}",
+		    "'package_name':'shop','original_file_path':'n.sql',"
+		    "'depends_on':{'nodes':[%s%.*zu%s]}}",
 		    i ? "," : "", i, i, i || closed ? "'m" : "", i || closed ? 1 : 0,
 		    i ? i - 1 : closed ? n - 1 : 0, i || closed ? "'" : "");
 	buf_adds(&b, "}}");

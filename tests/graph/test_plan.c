@@ -98,7 +98,8 @@ static void
 sources_with_a_freshness_check_are_tasks_when_asked_for(void **state)
 {
 	(void)state;
-	check_with_sources("checked s\nsource x\ntest t: s\nmodel a: s x\nmodel b: a\nunit_test u: a\n",
+	check_with_sources("checked s\nsource x\ntest t: s\nmodel a: s x\nmodel b: a\nunit_test "
+	    "u: a\n",
 	    PLAN_BUILD, "a>b s>t t>u u>a");
 	check_with_sources("checked s\nephemeral e: s\nmodel a: e\n", PLAN_RUN, "s>a");
 	check_with_sources("checked s\ntest t: s\nmodel a: s\n", PLAN_TEST, "s>t");

@@ -129,7 +129,8 @@ test_values_are_read_whatever_the_refills(void **state)
 	assert_reads("[ ]", "[]");
 	assert_reads("{\"a\" : [1, -0.5e+3,true ,false,null], \"\": {\"b\":\"\"}}",
 	    "{<a>:[1,-0.5e+3,yes,no,-],<>:{<b>:<>}}");
-	assert_reads("[NaN,Infinity,-Infinity,0,-0,10,1E2]", "[NaN,Infinity,-Infinity,0,-0,10,1E2]");
+	assert_reads("[NaN,Infinity,-Infinity,0,-0,10,1E2]",
+	    "[NaN,Infinity,-Infinity,0,-0,10,1E2]");
 	assert_reads("\"0123456789abcdef0123456789abcde\"", "<0123456789abcdef0123456789abcde>");
 	assert_reads("7", "7");
 	assert_reads("[[[],{}],[[]],\t\r\n[{\"x\":[{}]}]]", "[[[],{}],[[]],[{<x>:[{}]}]]");
@@ -142,7 +143,8 @@ test_escapes_mean_what_they_say(void **state)
 	assert_reads("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "<\"\\/\b\f\n\r\t>");
 	assert_reads("\"a\\u0041\\u00e9\\u20ac\\uD83D\\ude00z\"",
 	    "<aA\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80z>");
-	assert_reads("{\"k\\u0065y\":\"\xc3\xa9\xf0\x9f\x98\x80\"}", "{<key>:<\xc3\xa9\xf0\x9f\x98\x80>}");
+	assert_reads("{\"k\\u0065y\":\"\xc3\xa9\xf0\x9f\x98\x80\"}",
+	    "{<key>:<\xc3\xa9\xf0\x9f\x98\x80>}");
 	assert_reads("\"\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\"", "<\\\\\\\\\\\\\\\\\\>");
 }
 
@@ -192,20 +194,27 @@ test_broken_insides_name_path_and_byte(void **state)
 		{ "{\"a\":1,}", "a: ", "not valid JSON at byte 7: expected a key in quotes" },
 		{ "{a:1}", "", "not valid JSON at byte 1: expected a key in quotes" },
 		{ "{\"a", "", "cut off at byte 3: the file ends inside a string" },
-		{ "{\"a\":{\"b c\":\"x", "a['b c']: ", "cut off at byte 14: the file ends inside a string" },
+		{ "{\"a\":{\"b c\":\"x", "a['b c']: ",
+		  "cut off at byte 14: the file ends inside a string" },
 		{ "[\"\\x\"]", "[0]: ", "not valid JSON at byte 2: unknown escape in a string" },
 		{ "[\"\\", "[0]: ", "cut off at byte 3: the file ends inside a string" },
 		{ "[\"\\u12", "[0]: ", "cut off at byte 6: the file ends inside a string" },
-		{ "[\"\\u12g4\"]", "[0]: ", "not valid JSON at byte 2: a \\u without four hexadecimal digits" },
+		{ "[\"\\u12g4\"]", "[0]: ",
+		  "not valid JSON at byte 2: a \\u without four hexadecimal digits" },
 		{ "[\"\\ud800x\"]", "[0]: ", "not valid JSON at byte 2: half of a surrogate pair" },
-		{ "[\"\\ud800\\u0041\"]", "[0]: ", "not valid JSON at byte 2: half of a surrogate pair" },
+		{ "[\"\\ud800\\u0041\"]", "[0]: ",
+		  "not valid JSON at byte 2: half of a surrogate pair" },
 		{ "[\"\\udc00\"]", "[0]: ", "not valid JSON at byte 2: half of a surrogate pair" },
-		{ "[\"a\nb\"]", "[0]: ", "not valid JSON at byte 3: a control character in a string" },
+		{ "[\"a\nb\"]", "[0]: ",
+		  "not valid JSON at byte 3: a control character in a string" },
 		{ "[\"\x80\"]", "[0]: ", "not valid JSON at byte 2: text that is not UTF-8" },
 		{ "[\"\xc0\xaf\"]", "[0]: ", "not valid JSON at byte 2: text that is not UTF-8" },
-		{ "[\"\xe0\x9f\xbf\"]", "[0]: ", "not valid JSON at byte 2: text that is not UTF-8" },
-		{ "[\"\xed\xa0\x80\"]", "[0]: ", "not valid JSON at byte 2: text that is not UTF-8" },
-		{ "[\"\xf4\x90\x80\x80\"]", "[0]: ", "not valid JSON at byte 2: text that is not UTF-8" },
+		{ "[\"\xe0\x9f\xbf\"]", "[0]: ",
+		  "not valid JSON at byte 2: text that is not UTF-8" },
+		{ "[\"\xed\xa0\x80\"]", "[0]: ",
+		  "not valid JSON at byte 2: text that is not UTF-8" },
+		{ "[\"\xf4\x90\x80\x80\"]", "[0]: ",
+		  "not valid JSON at byte 2: text that is not UTF-8" },
 		{ "[\"\xc3\"]", "[0]: ", "not valid JSON at byte 2: text that is not UTF-8" },
 	};
 
@@ -225,19 +234,22 @@ test_a_nul_is_no_end(void **state)
 	(void)state;
 	assert_refused("[\0]", 3, "f: [0]: not valid JSON at byte 1: expected a value",
 	    "f: not valid JSON at byte 1: expected a value");
-	assert_refused("[\"\0\"]", 5, "f: [0]: not valid JSON at byte 2: a control character in a string",
+	assert_refused("[\"\0\"]", 5,
+	    "f: [0]: not valid JSON at byte 2: a control character in a string",
 	    "f: not valid JSON at byte 2: a control character in a string");
 	assert_refused("[]\0", 3, "f: not valid JSON at byte 2: text after the end",
 	    "f: not valid JSON at byte 2: text after the end");
 	/* written as an escape it is JSON, but no text for C */
-	assert_string_equal(result("[\"a\\u0000\"]", 11, 64, READ), "f: [0]: a text with a NUL character");
+	assert_string_equal(result("[\"a\\u0000\"]", 11, 64, READ),
+	    "f: [0]: a text with a NUL character");
 	assert_string_equal(result("[\"a\\u0000\"]", 11, 64, SKIP), "[\"a\\u0000\"]");
 }
 
 static void
 test_every_cut_is_noticed(void **state)
 {
-	static const char json[] = "{\"a\\n\": [1.5, \"\xc3\xa9\\u20ac\", {\"b\": null}], \"c\": true}";
+	static const char json[] =
+	    "{\"a\\n\": [1.5, \"\xc3\xa9\\u20ac\", {\"b\": null}], \"c\": true}";
 
 	(void)state;
 	for (size_t len = 0; len < sizeof(json) - 1; len++)
@@ -275,7 +287,8 @@ test_nesting_has_a_limit(void **state)
 	assert_non_null(strstr(result(deep, strlen(deep), 64, SKIP), "nested deeper than 256"));
 	assert_string_equal(result(half, strlen(half), 64, SKIP), half);
 	assert_int_equal(result(half, strlen(half), 64, READ)[0], '{');
-	assert_string_equal(result(absurd, strlen(absurd), 4096, SKIP), "f: nested deeper than 256");
+	assert_string_equal(result(absurd, strlen(absurd), 4096, SKIP),
+	    "f: nested deeper than 256");
 	free(fits);
 	free(deep);
 	free(half);

@@ -134,7 +134,8 @@ words(const char *select, const char *exclude, enum selector_mode mode)
 {
 	struct strs s = { &select, 1 }, x = { &exclude, 1 };
 
-	return shown(selector_of_words(&arena, select ? &s : NULL, exclude ? &x : NULL, mode, &err));
+	return shown(selector_of_words(&arena, select ? &s : NULL, exclude ? &x : NULL, mode,
+	    &err));
 }
 
 static void
@@ -145,14 +146,16 @@ test_words_are_unions_of_intersections(void **state)
 	    "difference(union(intersection(fqn[a]) intersection(fqn[b] tag[c])) "
 	    "union(intersection(fqn[d])))");
 	assert_string_equal(words("a  b", NULL, MODE_EAGER),
-	    "difference(union(intersection(fqn[a]) intersection(fqn[]) intersection(fqn[b])) union())");
+	    "difference(union(intersection(fqn[a]) intersection(fqn[]) intersection(fqn[b])) "
+	    "union())");
 	assert_string_equal(words(",", NULL, MODE_EAGER),
 	    "difference(union(intersection(fqn[] fqn[])) union())");
 	/* the outermost set is eager whatever the mode */
 	assert_string_equal(words("a", NULL, MODE_CAUTIOUS),
 	    "difference(union:cautious(intersection:cautious(fqn[a])) union:cautious())");
 	assert_string_equal(words(NULL, NULL, MODE_EAGER),
-	    "difference(union(intersection(fqn[*]) intersection(source[*]) intersection(exposure[*]) "
+	    "difference(union(intersection(fqn[*]) intersection(source[*]) "
+	    "intersection(exposure[*]) "
 	    "intersection(metric[*]) intersection(semantic_model[*])) union())");
 	assert_string_equal(words("a", "b,nope:c", MODE_EAGER),
 	    "selection criterion 'nope:c': 'nope' is not a selection method");
@@ -178,11 +181,12 @@ test_fields_are_asked_for_as_needed(void **state)
 {
 	(void)state;
 	assert_int_equal(selector_fields(selector_parse(&arena, "orders", MODE_EAGER, &err)), 0);
-	assert_int_equal(selector_fields(selector_parse(&arena, "a/b", MODE_EAGER, &err)), GRAPH_PATHS);
-	assert_int_equal(selector_fields(selector_parse(&arena, "config.materialized:view", MODE_EAGER,
-	    &err)), 0);
-	assert_int_equal(selector_fields(selector_parse(&arena, "config.schema:x", MODE_EAGER, &err)),
-	    GRAPH_CONFIG);
+	assert_int_equal(selector_fields(selector_parse(&arena, "a/b", MODE_EAGER, &err)),
+	    GRAPH_PATHS);
+	assert_int_equal(selector_fields(selector_parse(&arena, "config.materialized:view",
+	    MODE_EAGER, &err)), 0);
+	assert_int_equal(selector_fields(selector_parse(&arena, "config.schema:x", MODE_EAGER,
+	    &err)), GRAPH_CONFIG);
 }
 
 /* Every row has what the evaluation calls, and no two have one name. */

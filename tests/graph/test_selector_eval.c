@@ -41,7 +41,8 @@ id_of(const struct line *l)
 	static size_t next;
 	char *id = ids[next++ % 80];
 
-	snprintf(id, sizeof(ids[0]), "%.31s.shop.%s%.63s", l->kind, strcmp(l->kind, "source") ? "" : "raw.", l->name);
+	snprintf(id, sizeof(ids[0]), "%.31s.shop.%s%.63s", l->kind,
+	    strcmp(l->kind, "source") ? "" : "raw.", l->name);
 	return id;
 }
 
@@ -66,8 +67,10 @@ add_node(const struct line *l)
 	if (l->name[folder])
 		fqn[nfqn++] = name;
 	fqn[nfqn++] = l->name;
-	buf_addf(&json, "\"%s\": {\"unique_id\": \"%s\", \"resource_type\": \"%s\", \"name\": \"%s\", "
-	    "\"package_name\": \"shop\", \"source_name\": \"raw\", \"original_file_path\": \"models/%s/%s.sql\", "
+	buf_addf(&json,
+	    "\"%s\": {\"unique_id\": \"%s\", \"resource_type\": \"%s\", \"name\": \"%s\", "
+	    "\"package_name\": \"shop\", \"source_name\": \"raw\", \"original_file_path\": "
+	    "\"models/%s/%s.sql\", "
 	    "\"config\": {\"enabled\": true", id_of(l), id_of(l), l->kind, l->name, name, l->name);
 	add_strings("tags", l->tags, l->ntags);
 	buf_adds(&json, "}");
@@ -113,7 +116,8 @@ load_lines(void)
 	add_section("unit_tests", "|unit_test|");
 	add_section("exposures", "|exposure|");
 	buf_adds(&json, "}");
-	if (manifest_parse(g, "test", json.data, json.len, GRAPH_CONFIG | GRAPH_PATHS, NULL, &err) < 0)
+	if (manifest_parse(g, "test", json.data, json.len, GRAPH_CONFIG | GRAPH_PATHS, NULL,
+	    &err) < 0)
 		fail_msg("%s\n%s", err.msg, json.data);
 	return g;
 }
@@ -164,8 +168,8 @@ evaluate(const struct graph *g, const char *select, const char *exclude, enum se
 	struct selector_env env = { .graph = g, .unmatched = note_unmatched };
 	struct strs s = { &select, 1 }, x = { &exclude, 1 };
 	struct arena arena = ARENA_INIT;
-	const struct selector *tree = selector_of_words(&arena, select ? &s : NULL, exclude ? &x : NULL,
-	    mode, err);
+	const struct selector *tree = selector_of_words(&arena, select ? &s : NULL,
+	    exclude ? &x : NULL, mode, err);
 	int rc = -1;
 
 	buf_truncate(&unmatched, 0);
@@ -235,7 +239,8 @@ test_graph_operators(void **state)
 	assert_string_equal(ONLY("stg_orders+1"), "fct_sales stg_orders orders_unique");
 	assert_string_equal(ONLY("stg_orders+"),
 	    "board fct_sales stg_orders orders_unique sales_people sales_raw sums");
-	assert_string_equal(ONLY("@dim_people"), "dim_people fct_sales stg_orders stg_people countries "
+	assert_string_equal(ONLY("@dim_people"),
+	    "dim_people fct_sales stg_orders stg_people countries "
 	    "orders people sales_people");
 	assert_string_equal(ONLY("1+fct_sales+1"),
 	    "board fct_sales stg_orders stg_people sales_people sales_raw sums");
@@ -254,7 +259,8 @@ test_tests_come_along(void **state)
 	    "fct_sales sales_people sales_raw sums");
 	assert_string_equal(answer(g, "fct_sales", NULL, MODE_CAUTIOUS), "fct_sales sums");
 	/* the source needs no building; dim_people does */
-	assert_string_equal(answer(g, "fct_sales", NULL, MODE_BUILDABLE), "fct_sales sales_raw sums");
+	assert_string_equal(answer(g, "fct_sales", NULL, MODE_BUILDABLE),
+	    "fct_sales sales_raw sums");
 	assert_string_equal(answer(g, "fct_sales", NULL, MODE_EMPTY), "fct_sales");
 	/* halves that meet in two words join under cautious, and an exclude drops them again */
 	assert_string_equal(answer(g, "fct_sales dim_people", NULL, MODE_CAUTIOUS),
@@ -264,7 +270,8 @@ test_tests_come_along(void **state)
 	assert_string_equal(answer(g, "fct_sales dim_people", "dim_people", MODE_EAGER),
 	    "fct_sales sales_raw sums");
 	/* both sides of an intersection expand first */
-	assert_string_equal(selected(g, "fct_sales,tag:mart"), "fct_sales sales_people sales_raw sums");
+	assert_string_equal(selected(g, "fct_sales,tag:mart"),
+	    "fct_sales sales_people sales_raw sums");
 	graph_free(g);
 }
 
@@ -275,7 +282,8 @@ test_words_that_find_nothing_are_told(void **state)
 
 	(void)state;
 	answer(g, "nope fct_sales,stg_orders tag:x,fct_sales", "void", MODE_EMPTY);
-	assert_string_equal(buf_str(&unmatched), "[nope][fct_sales,stg_orders][tag:x,fct_sales][void]");
+	assert_string_equal(buf_str(&unmatched),
+	    "[nope][fct_sales,stg_orders][tag:x,fct_sales][void]");
 	answer(g, NULL, NULL, MODE_EAGER);
 	assert_string_equal(buf_str(&unmatched), "");
 	graph_free(g);
@@ -342,7 +350,8 @@ test_bad_values_are_refused(void **state)
 
 	(void)state;
 	assert_string_equal(selected(g, "source:a.b.c.d"), "selection criterion 'source:a.b.c.d': "
-	    "'a.b.c.d' has too many parts, a source is SOURCE, SOURCE.TABLE or PACKAGE.SOURCE.TABLE");
+	    "'a.b.c.d' has too many parts, a source is SOURCE, SOURCE.TABLE or "
+	    "PACKAGE.SOURCE.TABLE");
 	assert_string_equal(selected(g, "metric:a.b.c"), "selection criterion 'metric:a.b.c': "
 	    "'a.b.c' has too many parts, a metric is NAME or PACKAGE.NAME");
 	assert_string_equal(selected(g, "resource_type:models"),
@@ -394,7 +403,8 @@ struct request {
 	enum selector_mode mode;
 };
 
-static const char *const kinds[] = { "source", "seed", "model", "snapshot", "test", "unit_test", "exposure" };
+static const char *const kinds[] = { "source", "seed", "model", "snapshot", "test", "unit_test",
+    "exposure" };
 
 static bool
 is_test(size_t i)
@@ -561,7 +571,8 @@ combine_slowly(char op, const struct pair *parts, size_t n, enum selector_mode m
 		present = both(present, reach_slowly(present, false, MAX_NODES));
 	if (mode == MODE_CAUTIOUS || mode == MODE_BUILDABLE)
 		for (size_t t = 0; t < nlines; t++)
-			if (strcmp(lines[t].kind, "test") == 0 && r.later.has[t] && all_parents_in(t, present))
+			if (strcmp(lines[t].kind, "test") == 0 && r.later.has[t] &&
+			    all_parents_in(t, present))
 				r.direct.has[t] = true;
 	return r;
 }
@@ -622,7 +633,8 @@ print_words(struct buf *b, const struct word *words, size_t n)
 			buf_adds(b, c->at ? "@" : "");
 			if (c->up && c->up_depth < MAX_NODES)
 				buf_addf(b, "%zu", c->up_depth);
-			buf_addf(b, "%s%s%s%s", c->up ? "+" : "", methods[c->by], c->value, c->down ? "+" : "");
+			buf_addf(b, "%s%s%s%s", c->up ? "+" : "", methods[c->by], c->value,
+			    c->down ? "+" : "");
 			if (c->down && c->down_depth < MAX_NODES)
 				buf_addf(b, "%zu", c->down_depth);
 		}
@@ -631,7 +643,8 @@ print_words(struct buf *b, const struct word *words, size_t n)
 static struct request
 random_request(void)
 {
-	struct request r = { .nselect = 1 + draw(3), .nexclude = draw(3), .mode = (enum selector_mode)draw(4) };
+	struct request r = { .nselect = 1 + draw(3), .nexclude = draw(3),
+	    .mode = (enum selector_mode)draw(4) };
 
 	for (size_t i = 0; i < r.nselect; i++) {
 		r.select[i].nparts = 1 + draw(3);
@@ -669,7 +682,8 @@ check_request(const struct graph *g, const struct request *r)
 
 	print_words(&select, r->select, r->nselect);
 	print_words(&exclude, r->exclude, r->nexclude);
-	assert_int_equal(evaluate(g, select.data, exclude.len ? exclude.data : NULL, r->mode, &got, &err), 0);
+	assert_int_equal(evaluate(g, select.data, exclude.len ? exclude.data : NULL, r->mode,
+	    &got, &err), 0);
 	for (size_t i = 0; i < nlines; i++) {
 		const struct node *n = graph_find(g, id_of(&lines[i]));
 
@@ -701,7 +715,8 @@ random_tree(int depth)
 {
 	struct tree *t = &trees[ntrees++];
 
-	*t = (struct tree){ .op = depth == 0 ? 'c' : "cuid"[draw(4)], .mode = (enum selector_mode)draw(4) };
+	*t = (struct tree){ .op = depth == 0 ? 'c' : "cuid"[draw(4)],
+	    .mode = (enum selector_mode)draw(4) };
 	if (t->op == 'c') {
 		t->c = random_criterion();
 		return t;
@@ -770,8 +785,10 @@ test_random_trees_equal_the_model(void **state)
 			want = answer_tree(t).direct;
 			assert_int_equal(selector_eval(build_tree(&arena, t), &env, &got, &err), 0);
 			for (size_t k = 0; k < nlines; k++)
-				if (set_has(&got, graph_find(g, id_of(&lines[k]))->index) != want.has[k])
-					fail_msg("round %d, tree %d: %s", round, i, id_of(&lines[k]));
+				if (set_has(&got,
+				    graph_find(g, id_of(&lines[k]))->index) != want.has[k])
+					fail_msg("round %d, tree %d: %s", round, i,
+					    id_of(&lines[k]));
 			set_release(&got);
 			arena_release(&arena);
 		}
@@ -852,7 +869,8 @@ test_set_laws(void **state)
 		random_lines();
 		g = load_lines();
 		for (int i = 0; i < 10; i++) {
-			struct word w[2] = { { { random_criterion() }, 1 }, { { random_criterion() }, 1 } };
+			struct word w[2] = { { { random_criterion() }, 1 },
+			    { { random_criterion() }, 1 } };
 			struct buf a = BUF_INIT, b = BUF_INIT;
 
 			print_words(&a, &w[0], 1);
@@ -884,7 +902,8 @@ test_at_equals_its_definition(void **state)
 			got = set_of(g, at, NULL);
 			below = set_of(g, down, NULL);
 			set_copy(&want, &below);
-			for (size_t k = set_next(&below, 0); k < below.nbits; k = set_next(&below, k + 1)) {
+			for (size_t k = set_next(&below, 0); k < below.nbits; k = set_next(&below,
+			    k + 1)) {
 				char up[32];
 				struct set above;
 

@@ -8,15 +8,19 @@
 /* Nodes that a plain reading of dbt's documentation gets wrong, one manifest of them. */
 
 #define NODE(id, kind, name, rest) \
-	"\"" id "\": {\"unique_id\": \"" id "\", \"resource_type\": \"" kind "\", \"name\": \"" name "\", " \
+	"\"" id "\": {\"unique_id\": \"" id "\", \"resource_type\": \"" kind "\", " \
+	"\"name\": \"" name "\", " \
 	"\"package_name\": \"p\", " rest "}"
 #define MODEL(name, fqn, path, rest) \
-	NODE("model.p." name, "model", name, "\"fqn\": [\"p\", " fqn "], \"original_file_path\": \"" path \
+	NODE("model.p." name, "model", name, \
+	"\"fqn\": [\"p\", " fqn "], \"original_file_path\": \"" path \
 	"\", \"tags\": [], \"depends_on\": {\"nodes\": []}, " rest)
 #define PLAIN "\"config\": {\"enabled\": true}"
 #define VERSION(name, tag, version, latest) \
-	NODE("model.p." name "." tag, "model", name, "\"fqn\": [\"p\", \"marts\", \"" name "\", \"" tag "\"], " \
-	"\"original_file_path\": \"models/marts/" name ".sql\", \"tags\": [], \"depends_on\": {\"nodes\": []}, " \
+	NODE("model.p." name "." tag, "model", name, \
+	"\"fqn\": [\"p\", \"marts\", \"" name "\", \"" tag "\"], " \
+	"\"original_file_path\": \"models/marts/" name ".sql\", \"tags\": [], " \
+	"\"depends_on\": {\"nodes\": []}, " \
 	"\"version\": " version ", \"latest_version\": " latest ", " PLAIN)
 
 static const char manifest[] =
@@ -30,10 +34,13 @@ static const char manifest[] =
     MODEL("ending", "\"ending\"", "models/ending.", PLAIN) ", "
     MODEL("odd", "\"odd\"", "models/odd.sql",
         "\"patch_path\": \"p://models/./deep//odd.yml\", "
-        "\"config\": {\"enabled\": true, \"materialized\": \"view\", \"get\": \"got\", \"custom\": \"it\", "
-        "\"absent\": null, \"group\": \"g\", \"pre-hook\": [\"h\"], \"one\": 1, \"yes\": true, \"severity\": \"ERROR\", "
+        "\"config\": {\"enabled\": true, \"materialized\": \"view\", \"get\": \"got\", "
+        "\"custom\": \"it\", "
+        "\"absent\": null, \"group\": \"g\", \"pre-hook\": [\"h\"], \"one\": 1, \"yes\": true, "
+        "\"severity\": \"ERROR\", "
         "\"list\": [\"a\", 1, false], \"text_true\": \"True\", "
-        "\"meta\": {\"keys\": \"k\", \"severity\": \"error\", \"tier\": 1, \"half\": 0.5, \"null\": null, "
+        "\"meta\": {\"keys\": \"k\", \"severity\": \"error\", \"tier\": 1, \"half\": 0.5, "
+        "\"null\": null, "
         "\"deep\": {\"er\": \"caf\\u00e9\"}, \"pair\": {\"a\": 1, \"b\": [2]}}}") ", "
     VERSION("num", "v1", "1", "2") ", " VERSION("num", "v2", "2.0", "2") ", "
     VERSION("num", "v10", "10", "2") ", " VERSION("zero", "v0", "0", "2") ", "
@@ -45,20 +52,25 @@ static const char manifest[] =
     NODE("test.p.reads_disabled", "test", "reads_disabled", "\"fqn\": [\"p\", \"reads_disabled\"], "
         "\"original_file_path\": \"tests/t.sql\", \"tags\": [], "
         "\"depends_on\": {\"nodes\": [\"model.p.odd\", \"model.p.off\"]}, " PLAIN) ", "
-    NODE("model.p.off", "model", "off", "\"fqn\": [\"p\", \"off\"], \"original_file_path\": \"models/off.sql\", "
+    NODE("model.p.off", "model", "off",
+    "\"fqn\": [\"p\", \"off\"], \"original_file_path\": \"models/off.sql\", "
         "\"tags\": [], \"config\": {\"enabled\": false}")
     "}, \"sources\": {"
     NODE("source.p.s.t", "source", "t", "\"source_name\": \"s\", \"fqn\": [\"p\", \"s\", \"t\"], "
-        "\"original_file_path\": \"models/s.yml\", \"tags\": [], \"config\": {\"enabled\": true, \"custom\": \"it\"}")
+        "\"original_file_path\": \"models/s.yml\", \"tags\": [], \"config\": {\"enabled\": true, "
+        "\"custom\": \"it\"}")
     "}, \"functions\": {"
-    NODE("function.p.f", "function", "f", "\"fqn\": [\"p\", \"f\"], \"original_file_path\": \"functions/f.sql\", "
+    NODE("function.p.f", "function", "f",
+    "\"fqn\": [\"p\", \"f\"], \"original_file_path\": \"functions/f.sql\", "
         "\"tags\": [], \"config\": {\"enabled\": true, \"group\": \"g\", \"custom\": \"it\"}")
     "}, \"metrics\": {"
-    NODE("metric.p.m", "metric", "m", "\"fqn\": [\"p\", \"m\"], \"original_file_path\": \"models/m.yml\", "
+    NODE("metric.p.m", "metric", "m",
+    "\"fqn\": [\"p\", \"m\"], \"original_file_path\": \"models/m.yml\", "
         "\"tags\": [], \"config\": {\"enabled\": true, \"group\": \"g\"}")
     "}, \"unit_tests\": {"
     NODE("unit_test.p.odd.u", "unit_test", "u", "\"fqn\": [\"p\", \"odd\", \"u\"], "
-        "\"original_file_path\": \"models/u.yml\", \"config\": {\"tags\": \"alone\", \"custom\": \"it\"}, "
+        "\"original_file_path\": \"models/u.yml\", \"config\": {\"tags\": \"alone\", \"custom\": "
+        "\"it\"}, "
         "\"depends_on\": {\"nodes\": [\"model.p.odd\"]}")
     "}}";
 
@@ -71,7 +83,8 @@ load(void **state)
 
 	(void)state;
 	g = graph_new();
-	if (manifest_parse(g, "odd", manifest, sizeof(manifest) - 1, GRAPH_CONFIG | GRAPH_PATHS, NULL, &err) < 0)
+	if (manifest_parse(g, "odd", manifest, sizeof(manifest) - 1, GRAPH_CONFIG | GRAPH_PATHS,
+	    NULL, &err) < 0)
 		fail_msg("%s", err.msg);
 	return 0;
 }
@@ -165,14 +178,17 @@ test_names_with_dots(void **state)
 		{ "dots.in.*", "dots.in.name" },
 		{ "in.name", "" },
 		{ "dots.in.name.*", "" },
-		{ "*.*.*.*.*.*", "outside" },       /* no more parts than the node has: ".." is three */
+		/* no more parts than the node has: ".." is three */
+		{ "*.*.*.*.*.*", "outside" },
 		{ "d*.n*", "dots.in.name" },
 		{ "l*", "leaf.one" },               /* a pattern without dots: the last item, too */
-		{ "", "outside" },                  /* a folder named ".." begins with an empty part */
+		/* a folder named ".." begins with an empty part */
+		{ "", "outside" },
 		{ "l*.one", "" },                   /* with dots: only from the left */
 		{ "i*", "" },
 		{ "o[d]d", "odd" },
-		{ "od[!.]", "" },                   /* two parts, as the dot counts before the bracket */
+		/* two parts, as the dot counts before the bracket */
+		{ "od[!.]", "" },
 		{ "odd]", "" },
 	};
 
@@ -186,7 +202,8 @@ test_versions(void **state)
 	static const struct method_case cases[] = {
 		{ "version:latest", "num.v2 text.vb" },
 		{ "version:old", "num.v1 point.v1.5 text.va" },
-		{ "version:prerelease", "num.v10 text.vB10" },   /* 0 counts as none here, "10" as a number */
+		/* 0 counts as none here, "10" as a number */
+		{ "version:prerelease", "num.v10 text.vB10" },
 	};
 
 	(void)state;
@@ -289,8 +306,10 @@ test_config_knows_types(void **state)
 	/* a first key that is missing is None, a deeper one is nothing */
 	assert_string_equal(with_value("config.meta.null", null), "odd");
 	assert_string_equal(with_value("config.meta.nothing", null), "");
-	assert_string_equal(with_value("config.custom", null), "dots.in.name ending hidden leaf.one messy mixed.v2 "
-	    "num.v1 num.v10 num.v2 outside point.v1.5 text.vB10 text.va text.vb zero.v0 hook reads_disabled");
+	assert_string_equal(with_value("config.custom", null),
+	    "dots.in.name ending hidden leaf.one messy mixed.v2 "
+	    "num.v1 num.v10 num.v2 outside point.v1.5 text.vB10 text.va text.vb zero.v0 hook "
+	    "reads_disabled");
 }
 
 static void
@@ -326,7 +345,8 @@ test_a_disabled_parent_is_never_there(void **state)
 	struct err err = ERR_INIT;
 
 	(void)state;
-	assert_string_equal(resolve(selector_parse(&a, "odd", MODE_EAGER, &err)), "odd reads_disabled odd.u");
+	assert_string_equal(resolve(selector_parse(&a, "odd", MODE_EAGER, &err)),
+	    "odd reads_disabled odd.u");
 	assert_string_equal(resolve(selector_parse(&a, "odd", MODE_CAUTIOUS, &err)), "odd odd.u");
 	assert_string_equal(resolve(selector_parse(&a, "odd", MODE_BUILDABLE, &err)), "odd odd.u");
 	arena_release(&a);

@@ -96,7 +96,8 @@ test_definitions(void **state)
 	static const struct { const char *definition, *tree; } cases[] = {
 		{ "'2+tag:a b,c+'", "2+\"a b,c\"+" },
 		{ "{tag: nightly}", "\"nightly\"" },
-		{ "{method: tag, value: a, parents: yes, children: 1, children_depth: 2}", "+\"a\"+2" },
+		{ "{method: tag, value: a, parents: yes, children: 1, children_depth: 2}",
+		  "+\"a\"+2" },
 		{ "{method: tag, value: a, childrens_parents: true}", "@\"a\"" },
 		{ "{method: tag, value: a, children: true, children_depth: 0}", "\"a\"+" },
 		{ "{method: tag, value: a, children: true, children_depth: '0'}", "\"a\"+0" },
@@ -108,9 +109,11 @@ test_definitions(void **state)
 		{ "{union: ['tag:a', {tag: b}]}", "(\"a\" | \"b\")" },
 		{ "{intersection: []}", "()" },
 		{ "{union: ['tag:a', {exclude: ['tag:b']}]}", "((\"a\") - \"b\")" },
-		{ "{union: ['tag:a', {exclude: ['tag:b', 'tag:c']}]}", "((\"a\") - (\"b\" | \"c\"))" },
+		{ "{union: ['tag:a', {exclude: ['tag:b', 'tag:c']}]}",
+		  "((\"a\") - (\"b\" | \"c\"))" },
 		{ "{union: ['tag:a', {exclude: []}]}", "(\"a\")" },
-		{ "{union: ['tag:a', {method: tag, value: z, exclude: ['tag:b']}]}", "((\"a\") - \"b\")" },
+		{ "{union: ['tag:a', {method: tag, value: z, exclude: ['tag:b']}]}",
+		  "((\"a\") - \"b\")" },
 		{ "{method: tag, value: a, exclude: ['tag:b']}", "(\"a\" - \"b\")" },
 		{ "{union: [{intersection: ['a+', 'b'], tag: c}]}", "((\"a\"+ & \"b\"))" },
 	};
@@ -130,8 +133,10 @@ test_modes_of_the_command_line_reach_criteria_not_sets(void **state)
 		"{method: tag, value: b, indirect_selection: empty}]}}]";
 
 	(void)state;
-	assert_string_equal(read_file_in_mode(text, MODE_CAUTIOUS), "(\"a\"?cautious | \"b\"?empty)");
-	assert_int_equal(selector_file_parse(&f, &a, "s", text, strlen(text), MODE_CAUTIOUS, &e), 0);
+	assert_string_equal(read_file_in_mode(text, MODE_CAUTIOUS),
+	    "(\"a\"?cautious | \"b\"?empty)");
+	assert_int_equal(selector_file_parse(&f, &a, "s", text, strlen(text), MODE_CAUTIOUS, &e),
+	    0);
 	assert_int_equal(f.entries[0].tree->mode, MODE_EAGER);
 	arena_release(&a);
 }
@@ -149,7 +154,8 @@ test_inheritance(void **state)
 		"selectors:\n"
 		"- {name: a, definition: 'tag:a'}\n"
 		"- {name: b, definition: {union: [{method: selector, value: a}, 'tag:b']}}\n"
-		"- {name: c, definition: {method: tag, value: c, exclude: [{method: selector, value: b}]}}\n"),
+		"- {name: c, definition: {method: tag, value: c, exclude: [{method: selector, "
+		"value: b}]}}\n"),
 		"(\"c\" - (\"a\" | \"b\"))");
 	assert_string_equal(read_file(
 		"selectors:\n"
@@ -168,10 +174,12 @@ test_faults_name_file_line_and_selector(void **state)
 		{ "{union: a}", "'union' takes a list, not text" },
 		{ "{union: [[a]]}", "'union' takes texts and maps, not a list" },
 		{ "{union: [{exclude: [a]}, {exclude: [b]}]}", "a second 'exclude' in one set" },
-		{ "{method: tag, children: true}", "a definition takes one key, or 'method' and 'value'" },
+		{ "{method: tag, children: true}",
+		  "a definition takes one key, or 'method' and 'value'" },
 		{ "{method: tag, value: a, indirect_selection: often}",
 		    "indirect_selection 'often' is not one of eager, cautious, buildable, empty" },
-		{ "{method: tag, value: a, parents_depth: many}", "parents_depth 'many' is not a whole number" },
+		{ "{method: tag, value: a, parents_depth: many}",
+		  "parents_depth 'many' is not a whole number" },
 		{ "{config.meta.x: [1]}", "a list under a method holds definitions, not a number" },
 		{ "\"{{ var('x') }}\"", NULL },
 		{ "{colour: red}", NULL },
@@ -185,7 +193,8 @@ test_faults_name_file_line_and_selector(void **state)
 
 		assert_true(text_starts(said, "selectors.yml:3: "));
 		if (cases[i].message)
-			assert_string_equal(said + strlen("selectors.yml:3: selector 's': "), cases[i].message);
+			assert_string_equal(said + strlen("selectors.yml:3: selector 's': "),
+			    cases[i].message);
 	}
 	assert_string_equal(read_file("selectors:\n- {name: a, definition: x, default: yes}\n"
 		"- {name: b, definition: x, default: on}\n"),
@@ -208,8 +217,10 @@ test_environment_variables(void **state)
 	setenv("DBT_ENV_SECRET_X", "hidden", 1);
 	unsetenv("HEDDLE_T_NONE");
 	assert_string_equal(read_definition("\"{{ env_var('HEDDLE_T_TAG') }}+\""), "\"night\"+");
-	assert_string_equal(read_definition("\"tag:{{env_var('HEDDLE_T_NONE', 'x')}}y\""), "\"xy\"");
-	assert_string_equal(read_definition("\" {{- env_var(\\\"HEDDLE_T_NONE\\\", default='tag:q') -}} \""),
+	assert_string_equal(read_definition("\"tag:{{env_var('HEDDLE_T_NONE', 'x')}}y\""),
+	    "\"xy\"");
+	assert_string_equal(read_definition("\" {{- env_var(\\\"HEDDLE_T_NONE\\\", "
+		"default='tag:q') -}} \""),
 		"\"q\"");
 	assert_string_equal(read_definition(
 		"{config.meta.x: \"{{ env_var('HEDDLE_T_TRUE') | as_bool }}\"}"), "true");
@@ -218,7 +229,8 @@ test_environment_variables(void **state)
 	assert_string_equal(read_definition("\"{{ env_var('HEDDLE_T_NONE') }}\""),
 		"selectors.yml:3: environment variable 'HEDDLE_T_NONE' is not set");
 	assert_string_equal(read_definition("\"{{ env_var('DBT_ENV_SECRET_X') }}\""),
-		"selectors.yml:3: cannot render '{{ env_var('DBT_ENV_SECRET_X') }}': secrets are not allowed here");
+		"selectors.yml:3: cannot render '{{ env_var('DBT_ENV_SECRET_X') }}': secrets are "
+		"not allowed here");
 	assert_string_equal(read_definition("\"{{ target.name }}\""),
 		"selectors.yml:3: cannot render '{{ target.name }}': Jinja that needs dbt");
 	assert_string_equal(read_definition("\"{% if true %}a{% endif %}\""),

@@ -14,7 +14,8 @@ add_json(struct buf *b, const char *text)
 		buf_addc(b, *text == '\'' ? '"' : *text);
 }
 
-#define HEAD "{'metadata':{'dbt_schema_version':'https://schemas.getdbt.com/dbt/manifest/v12.json'," \
+#define HEAD "{'metadata':{" \
+	"'dbt_schema_version':'https://schemas.getdbt.com/dbt/manifest/v12.json'," \
 	"'project_name':'shop','adapter_type':'duckdb'},"
 
 #define NODE(kind, id, more) "'" id "':{'unique_id':'" id "','name':'n','package_name':'shop'," \
@@ -62,9 +63,11 @@ show_report(struct buf *b, const struct node *n, const struct state_report *r)
 	for (size_t i = 0; i < r->nchanges; i++) {
 		const struct state_change *c = &r->changes[i];
 
-		buf_addf(b, "; %s%s: %s", state_part_name(c->part), c->breaking ? " broken" : "", c->what);
+		buf_addf(b, "; %s%s: %s", state_part_name(c->part), c->breaking ? " broken" : "",
+		    c->what);
 		if (c->before || c->after)
-			buf_addf(b, " %s -> %s", c->before ? c->before : "-", c->after ? c->after : "-");
+			buf_addf(b, " %s -> %s", c->before ? c->before : "-",
+			    c->after ? c->after : "-");
 		if (c->note)
 			buf_addf(b, " (%s)", c->note);
 	}
@@ -131,7 +134,8 @@ test_code(void **state)
 {
 	(void)state;
 	assert_string_equal(reasons(MODEL("'raw_code':'a'"), MODEL("'raw_code':'a'")), "");
-	assert_string_equal(reasons(MODEL("'raw_code':'a\\nb\\nc'"), MODEL("'raw_code':'a\\nx\\nc'")),
+	assert_string_equal(reasons(MODEL("'raw_code':'a\\nb\\nc'"),
+		MODEL("'raw_code':'a\\nx\\nc'")),
 		"model.shop.n modified; body: code (line 2 changed)");
 	assert_string_equal(reasons(MODEL("'raw_code':'a'"), MODEL("'raw_code':'a\\nb\\nc'")),
 		"model.shop.n modified; body: code (lines 2 to 3 added)");
@@ -139,7 +143,8 @@ test_code(void **state)
 		"model.shop.n modified; body: code (line 1 removed)");
 	assert_string_equal(reasons(MODEL("'raw_code':'a'"), MODEL("'raw_code':'a\\n'")),
 		"model.shop.n modified; body: code (only the end of the text differs)");
-	assert_string_equal(reasons(MODEL("'raw_code':'\\u00e9\\/'"), MODEL("'raw_code':'\xc3\xa9/'")), "");
+	assert_string_equal(reasons(MODEL("'raw_code':'\\u00e9\\/'"),
+	    MODEL("'raw_code':'\xc3\xa9/'")), "");
 }
 
 static void
@@ -148,7 +153,8 @@ test_configs_are_those_the_user_wrote(void **state)
 	(void)state;
 	assert_string_equal(reasons(
 		MODEL("'unrendered_config':{'materialized':'view','meta':{'a':1,'b':[1]},'x':1}"),
-		MODEL("'unrendered_config':{'x':true,'meta':{'b':[1.0],'a':2},'materialized':'table'}")),
+		MODEL("'unrendered_config':{'x':true,'meta':{'b':[1.0],'a':2},"
+		    "'materialized':'table'}")),
 		"model.shop.n modified; configs: config.materialized \"view\" -> \"table\"; "
 		"configs: config.meta.a 1 -> 2");
 	assert_string_equal(reasons(MODEL("'unrendered_config':{'x':null}"),
@@ -167,16 +173,19 @@ static void
 test_tests_compare_what_changes_their_verdict(void **state)
 {
 	(void)state;
-	assert_string_equal(reasons(TEST("'raw_code':'a','unrendered_config':{'tags':['x'],'enabled':1}"),
+	assert_string_equal(reasons(TEST("'raw_code':'a','unrendered_config':{'tags':['x'],"
+		"'enabled':1}"),
 		TEST("'raw_code':'a','unrendered_config':{'meta':{}}")), "");
 	assert_string_equal(reasons(TEST("'unrendered_config':{'limit':50}"),
 		TEST("'unrendered_config':{'limit':60,'severity':'warn'}")),
-		"test.shop.n modified; configs: config.limit 50 -> 60; configs: config.severity - -> \"warn\"");
+		"test.shop.n modified; configs: config.limit 50 -> 60; configs: config.severity "
+		"- -> \"warn\"");
 	/* the code of a generic test is dbt's own; `modified.body` looks at it all the same */
 	assert_string_equal(reasons(TEST("'raw_code':'a','test_metadata':{'name':'unique'}"),
 		TEST("'raw_code':'b','test_metadata':{'name':'unique'}")), "");
 	assert_string_equal(matches(TEST("'raw_code':'a','test_metadata':{'name':'unique'}"),
-		TEST("'raw_code':'b','test_metadata':{'name':'unique'}"), "modified.body"), "test.shop.n");
+		TEST("'raw_code':'b','test_metadata':{'name':'unique'}"), "modified.body"),
+		    "test.shop.n");
 	assert_string_equal(reasons(TEST("'raw_code':'a'"), TEST("'raw_code':'b'")),
 		"test.shop.n modified; body: code (line 1 changed)");
 }
@@ -191,7 +200,8 @@ test_descriptions_count_when_they_are_persisted(void **state)
 	assert_string_equal(reasons(DOCS("{}", "a", "c"), DOCS("{'relation':true}", "b", "d")),
 		"model.shop.n modified; persisted_descriptions: description \"a\" -> \"b\"");
 	assert_string_equal(reasons(DOCS("{}", "a", "c"), DOCS("{'columns':'false'}", "b", "d")),
-		"model.shop.n modified; persisted_descriptions: description of column 'id' \"c\" -> \"d\"");
+		"model.shop.n modified; persisted_descriptions: description of column 'id' \"c\" "
+		"-> \"d\"");
 	assert_string_equal(reasons(DOCS("{'relation':true}", "a", "c"), DOCS("{}", "b", "d")), "");
 }
 
@@ -201,10 +211,12 @@ test_names_and_access(void **state)
 	(void)state;
 	assert_string_equal(reasons(MODEL("'fqn':['shop','n']"), MODEL("'fqn':['shop','x','n']")),
 		"model.shop.n modified; fqn: fqn \"shop.n\" -> \"shop.x.n\"");
-	assert_string_equal(reasons(MODEL("'latest_version':1"), MODEL("'latest_version':2,'access':'public'")),
+	assert_string_equal(reasons(MODEL("'latest_version':1"),
+		MODEL("'latest_version':2,'access':'public'")),
 		"model.shop.n modified; access: access \"protected\" -> \"public\"; "
 		"access: latest_version 1 -> 2");
-	assert_string_equal(reasons(MODEL("'latest_version':1.0"), MODEL("'latest_version':1")), "");
+	assert_string_equal(reasons(MODEL("'latest_version':1.0"), MODEL("'latest_version':1")),
+	    "");
 	assert_string_equal(reasons(MODEL("'latest_version':'1'"), MODEL("'latest_version':1")),
 		"model.shop.n modified; access: latest_version \"1\" -> 1");
 	assert_string_equal(reasons(MODEL("'deprecation_date':'2026-01-31T00:00:00+00:00'"),
@@ -221,7 +233,8 @@ test_seeds_compare_hashes(void **state)
 	assert_string_equal(reasons(SEED("sha256", "a"), SEED("sha256", "b")),
 		"seed.shop.n modified; body: checksum \"a\" -> \"b\" (of the data differs)");
 	assert_string_equal(reasons(SEED("path", "a"), SEED("path", "a")),
-		"\nwarning: seed 'seed.shop.n' is above 1 MB at the same path: dbt takes it for unchanged");
+		"\nwarning: seed 'seed.shop.n' is above 1 MB at the same path: dbt takes it for "
+		"unchanged");
 	assert_string_equal(reasons(SEED("none", "a"), SEED("none", "a")),
 		"seed.shop.n modified; body: checksum \"a\" -> \"a\" (of the data differs)");
 }
@@ -241,16 +254,19 @@ test_sources(void **state)
 {
 	(void)state;
 	assert_string_equal(reasons(SOURCE("'identifier':'n','schema':'a'"),
-		SOURCE("'identifier':'m','schema':'a','quoting':{'identifier':true,'column':null}")),
+		SOURCE("'identifier':'m','schema':'a','quoting':{'identifier':true,"
+		    "'column':null}")),
 		"source.shop.a.n modified; relation: identifier \"n\" -> \"m\"; "
 		"definition: quoting - -> {\"identifier\":true,\"column\":null}");
 	assert_string_equal(reasons(SOURCE("'freshness':{'filter':null}"),
-		SOURCE("'freshness':{'warn_after':{'count':null,'period':null},'filter':null}")), "");
+		SOURCE("'freshness':{'warn_after':{'count':null,'period':null},'filter':null}")),
+		    "");
 	assert_string_equal(reasons(SOURCE("'freshness':null"),
 		SOURCE("'freshness':{'warn_after':{'count':1,'period':'day'}}")),
 		"source.shop.a.n modified; definition: freshness null -> "
 		"{\"warn_after\":{\"count\":1,\"period\":\"day\"}}");
-	assert_string_equal(reasons(SOURCE("'description':'a','tags':['a']"), SOURCE("'description':'b'")), "");
+	assert_string_equal(reasons(SOURCE("'description':'a','tags':['a']"),
+	    SOURCE("'description':'b'")), "");
 	/* a tag written in the source's config is a change, unlike a model's */
 	assert_string_equal(reasons(SOURCE("'unrendered_config':{'tags':['a']}"),
 		SOURCE("'unrendered_config':{}")),
@@ -270,14 +286,20 @@ test_exposures_metrics_and_the_semantic_layer(void **state)
 	assert_string_equal(reasons(METRIC("'label':'a'"), METRIC("'label':'b'")),
 		"metric.shop.n modified; definition: label \"a\" -> \"b\"");
 	assert_string_equal(reasons(SEMANTIC("'dimensions':[{'name':'a','type':'time'}]"),
-		SEMANTIC("'dimensions':[{'name':'a','type':'time','config':null},{'name':'b','type':'x'}]")),
-		"semantic_model.shop.n modified; definition: dimensions.b - -> {\"name\":\"b\",\"type\":\"x\"}");
+		SEMANTIC("'dimensions':[{'name':'a','type':'time','config':null},{'name':'b',"
+		    "'type':'x'}]")),
+		"semantic_model.shop.n modified; definition: dimensions.b - -> "
+		"{\"name\":\"b\",\"type\":\"x\"}");
 	assert_string_equal(reasons(
-		SAVED("'query_params':{'metrics':['a'],'where':null,'limit':1},'config':{'cache':{}}"),
-		SAVED("'query_params':{'metrics':['a'],'where':null,'limit':2},'config':{'enabled':true}")), "");
-	assert_string_equal(reasons(SAVED("'exports':[{'name':'e','unrendered_config':{'alias':'a'}}]"),
+		SAVED("'query_params':{'metrics':['a'],'where':null,'limit':1},"
+		    "'config':{'cache':{}}"),
+		SAVED("'query_params':{'metrics':['a'],'where':null,'limit':2},"
+		    "'config':{'enabled':true}")), "");
+	assert_string_equal(reasons(SAVED("'exports':[{'name':'e',"
+		"'unrendered_config':{'alias':'a'}}]"),
 		SAVED("'exports':[{'name':'e','unrendered_config':{'alias':'b'}}]")),
-		"saved_query.shop.n modified; definition: exports.e.unrendered_config.alias \"a\" -> \"b\"");
+		"saved_query.shop.n modified; definition: exports.e.unrendered_config.alias "
+		"\"a\" -> \"b\"");
 	assert_string_equal(reasons(UNIT("'checksum':'a','description':'a'"),
 		UNIT("'checksum':'a','description':'b'")), "");
 	assert_string_equal(reasons(UNIT("'checksum':'a'"), UNIT("'checksum':'b'")),
@@ -289,20 +311,25 @@ static void
 test_new_ones_of_some_kinds_are_not_modified(void **state)
 {
 	(void)state;
-	assert_string_equal(matches(HEAD "'nodes':{}}", MODEL("'raw_code':''"), "modified"), "model.shop.n");
+	assert_string_equal(matches(HEAD "'nodes':{}}", MODEL("'raw_code':''"), "modified"),
+	    "model.shop.n");
 	assert_string_equal(matches(HEAD "'nodes':{}}", SOURCE("'tags':[]"), "modified"), "");
-	assert_string_equal(matches(HEAD "'nodes':{}}", SOURCE("'tags':[]"), "new"), "source.shop.a.n");
+	assert_string_equal(matches(HEAD "'nodes':{}}", SOURCE("'tags':[]"), "new"),
+	    "source.shop.a.n");
 	assert_string_equal(matches(HEAD "'nodes':{}}", SOURCE("'tags':[]"), "modified.relation"),
 		"source.shop.a.n");
 	assert_string_equal(matches(HEAD "'nodes':{}}", SOURCE("'tags':[]"), "modified.body"), "");
 	assert_string_equal(matches(HEAD "'nodes':{}}", UNIT("'tags':[]"), "modified.configs"), "");
-	assert_string_equal(matches(HEAD "'nodes':{}}", UNIT("'tags':[]"), "modified"), "unit_test.shop.n");
+	assert_string_equal(matches(HEAD "'nodes':{}}", UNIT("'tags':[]"), "modified"),
+	    "unit_test.shop.n");
 	assert_string_equal(matches(HEAD "'nodes':{}}", TEST("'tags':[]"), "modified.contract"),
 		"test.shop.n");
 	/* a node switched off among the nodes has an old self; one in `disabled` has none */
-	assert_string_equal(matches(TEST("'config':{'enabled':false}"), TEST("'tags':[]"), "new"), "");
+	assert_string_equal(matches(TEST("'config':{'enabled':false}"), TEST("'tags':[]"), "new"),
+	    "");
 	assert_string_equal(matches(HEAD "'disabled':{'test.shop.n':[{'unique_id':'test.shop.n',"
-		"'resource_type':'test','name':'n','package_name':'shop','original_file_path':'x'}]}}",
+		"'resource_type':'test','name':'n','package_name':'shop',"
+		"'original_file_path':'x'}]}}",
 		TEST("'tags':[]"), "new"), "test.shop.n");
 }
 
@@ -318,7 +345,8 @@ static void
 test_macros_are_followed_to_the_one_that_changed(void **state)
 {
 	const char *old = CALLS(MACRO("a", "1", "'macro.shop.b','macro.shop.c'") ","
-		MACRO("b", "2", "'macro.shop.d'") "," MACRO("c", "3", "") "," MACRO("d", "4", "'macro.shop.b'"));
+		MACRO("b", "2", "'macro.shop.d'") "," MACRO("c", "3", "") "," MACRO("d", "4",
+		    "'macro.shop.b'"));
 
 	(void)state;
 	assert_string_equal(reasons(old, old), "");
@@ -329,10 +357,12 @@ test_macros_are_followed_to_the_one_that_changed(void **state)
 		"(macro.shop.a -> macro.shop.b -> macro.shop.d changed)");
 	assert_string_equal(reasons(old, CALLS(MACRO("a", "1", "'macro.shop.b','macro.shop.e'") ","
 		MACRO("b", "2", "") "," MACRO("e", "3", ""))),
-		"model.shop.n modified; macros: macro.shop.e (macro.shop.a -> macro.shop.e is new)");
+		"model.shop.n modified; macros: macro.shop.e (macro.shop.a -> macro.shop.e is "
+		"new)");
 	assert_string_equal(reasons(old, CALLS(MACRO("a", "1", "'macro.shop.b','macro.shop.c'") ","
 		MACRO("b", "2", "'macro.shop.d'") "," MACRO("d", "4", ""))),
-		"model.shop.n modified; macros: macro.shop.c (macro.shop.a -> macro.shop.c was removed)");
+		"model.shop.n modified; macros: macro.shop.c (macro.shop.a -> macro.shop.c was "
+		"removed)");
 	/* one that nothing leads to does not matter */
 	assert_string_equal(matches(CALLS(MACRO("a", "1", "")),
 		CALLS(MACRO("a", "1", "") "," MACRO("z", "1", "")), "modified.macros"), "");
@@ -342,7 +372,8 @@ test_macros_are_followed_to_the_one_that_changed(void **state)
 
 #define CONTRACT(sum, more) "'contract':{'enforced':true,'checksum':'" sum "'}," \
 	"'config':{'materialized':'table','enabled':true}," more
-#define COLUMN(type, limits) "'columns':{'id':{'name':'id','data_type':'" type "','constraints':[" limits "]}}"
+#define COLUMN(type, limits) \
+	"'columns':{'id':{'name':'id','data_type':'" type "','constraints':[" limits "]}}"
 #define OFF "'contract':{'enforced':false,'checksum':null}"
 
 static void
@@ -356,10 +387,13 @@ test_contracts(void **state)
 	assert_string_equal(reasons(old, MODEL(CONTRACT("a", COLUMN("text", "")))), "");
 	assert_string_equal(reasons(old, MODEL(CONTRACT("b",
 		COLUMN(" INT (4)", "{'type':'not_null','warn_unenforced':true}")))),
-		"model.shop.n modified; contract: contract (columns, types or constraints changed without "
+		"model.shop.n modified; contract: contract (columns, types or constraints "
+		"changed without "
 		"breaking it)");
-	assert_string_equal(reasons(old, MODEL(CONTRACT("b", COLUMN("text", "{'type':'not_null'}")))),
-		"model.shop.n modified; contract broken: column 'id' \"int\" -> \"text\" (changed its type)\n"
+	assert_string_equal(reasons(old,
+		MODEL(CONTRACT("b", COLUMN("text", "{'type':'not_null'}")))),
+		"model.shop.n modified; contract broken: column 'id' \"int\" -> \"text\" "
+		"(changed its type)\n"
 		"warning: breaking change to the contract of unversioned model 'model.shop.n': "
 		"column 'id' changed its type (\"int\" -> \"text\")");
 	assert_string_equal(reasons(old, MODEL(CONTRACT("b", COLUMN("int", "")) ",'version':2")),
@@ -368,8 +402,10 @@ test_contracts(void **state)
 		"model.shop.n modified; contract broken: not_null constraint on column 'id' "
 		"{\"type\":\"not_null\"} -> - (was removed)");
 	assert_string_equal(matches(old, MODEL(OFF ",'version':2"), "modified.contract"),
-		"breaking change to the contract of versioned model 'model.shop.n': contract.enforced was "
-		"switched off (true -> false); column 'id' was removed; materialization no longer enforces "
+		"breaking change to the contract of versioned model 'model.shop.n': "
+		"contract.enforced was "
+		"switched off (true -> false); column 'id' was removed; materialization no "
+		"longer enforces "
 		"constraints (\"table\" -> \"\")");
 	assert_string_equal(matches(old, MODEL(OFF ",'version':2"), "modified.configs"), "");
 }
@@ -380,17 +416,23 @@ test_removed_models_and_their_promise(void **state)
 	const char *old = MODEL(CONTRACT("a", "'version':1"));
 
 	(void)state;
-	assert_string_equal(matches(old, HEAD "'nodes':{}}", "modified"), "breaking change to the contract "
+	assert_string_equal(matches(old, HEAD "'nodes':{}}", "modified"),
+	    "breaking change to the contract "
 		"of versioned model 'model.shop.n': the model was deleted or renamed");
-	assert_string_equal(matches(old, HEAD "'nodes':{}}", "unmodified"), "breaking change to the contract "
+	assert_string_equal(matches(old, HEAD "'nodes':{}}", "unmodified"),
+	    "breaking change to the contract "
 		"of versioned model 'model.shop.n': the model was deleted or renamed");
 	assert_string_equal(matches(old, HEAD "'nodes':{}}", "modified.body"), "");
-	assert_string_equal(matches(MODEL(CONTRACT("a", "'version':1,'deprecation_date':'2020-01-01T00:00:00Z'")),
+	assert_string_equal(matches(MODEL(CONTRACT("a",
+		"'version':1,'deprecation_date':'2020-01-01T00:00:00Z'")),
 		HEAD "'nodes':{}}", "modified"), "");
-	assert_string_equal(matches(old, HEAD "'disabled':{'model.shop.n':[{'unique_id':'model.shop.n',"
-		"'resource_type':'model','name':'n','package_name':'shop','original_file_path':'x','version':1,"
+	assert_string_equal(matches(old,
+	    HEAD "'disabled':{'model.shop.n':[{'unique_id':'model.shop.n',"
+		"'resource_type':'model','name':'n','package_name':'shop',"
+		"'original_file_path':'x','version':1,"
 		"'contract':{'enforced':true},'config':{'enabled':false}}]}}", "modified"),
-		"breaking change to the contract of versioned model 'model.shop.n': the model was disabled");
+		"breaking change to the contract of versioned model 'model.shop.n': the model "
+		"was disabled");
 }
 
 /* ---- questions without an answer; results ---- */
@@ -406,7 +448,8 @@ test_what_is_missing_is_named(void **state)
 	(void)state;
 	set_init(&out, g->nnodes);
 	assert_int_equal(state_match(s, g, "new", &out, &e), -1);
-	assert_string_equal(e.msg, "'state:' compares with an earlier run, and no --state was given");
+	assert_string_equal(e.msg,
+	    "'state:' compares with an earlier run, and no --state was given");
 	state_free(s);
 	s = state_new("absent", ".");
 	assert_int_equal(state_match(s, g, "new", &out, &e), -1);
@@ -455,7 +498,8 @@ test_results_of_an_earlier_run(void **state)
 
 	(void)state;
 	set_init(&out, g->nnodes);
-	write_json("old/run_results.json", RESULTS("6", "{'unique_id':'model.shop.gone','status':'error'},"
+	write_json("old/run_results.json",
+	    RESULTS("6", "{'unique_id':'model.shop.gone','status':'error'},"
 		"{'status':'error','timing':[{}],'unique_id':'model.shop.n'}"));
 	assert_int_equal(state_match_result(s, g, "skipped", &out, &e), 0);
 	assert_int_equal(set_count(&out), 0);
@@ -500,7 +544,8 @@ static void
 test_sources_are_fresher_by_time_not_by_text(void **state)
 {
 	(void)state;
-	assert_true(is_fresher(SOURCES(LOADED("2026-01-31T09:00:00Z")), SOURCES(LOADED("2026-01-31T09:00:01Z"))));
+	assert_true(is_fresher(SOURCES(LOADED("2026-01-31T09:00:00Z")),
+	    SOURCES(LOADED("2026-01-31T09:00:01Z"))));
 	assert_false(is_fresher(SOURCES(LOADED("2026-01-31T09:00:00Z")),
 		SOURCES(LOADED("2026-01-31T10:00:00+01:00"))));
 	assert_true(is_fresher(SOURCES(""), SOURCES(LOADED("2026-01-31T09:00:00Z"))));
@@ -529,7 +574,8 @@ test_the_sample_before_and_after(void **state)
 
 		if (state_compare(s, g, &g->nodes[i], &r, &e) < 0)
 			fail_msg("%s", e.msg);
-		for (size_t k = 0; k < r.nchanges; k++)   /* a seed's hash says little to a reader here */
+		/* a seed's hash says little to a reader here */
+		for (size_t k = 0; k < r.nchanges; k++)
 			if (g->nodes[i].kind == KIND_SEED)
 				r.changes[k].before = r.changes[k].after = NULL;
 		show_report(&b, &g->nodes[i], &r);
@@ -537,7 +583,8 @@ test_the_sample_before_and_after(void **state)
 	assert_string_equal(buf_str(&b),
 		"model.shop.customers modified; body: code (line 5 changed); "
 		"contract broken: column 'orders' \"integer\" -> \"bigint\" (changed its type)\n"
-		"model.shop.order_lines modified; macros: macro.shop.in_euro (macro.shop.in_euro changed)\n"
+		"model.shop.order_lines modified; macros: macro.shop.in_euro (macro.shop.in_euro "
+		"changed)\n"
 		"model.shop.orders modified; body: code (line 15 added); "
 		"macros: macro.shop.in_euro (macro.shop.in_euro changed)\n"
 		"model.shop.product_sales_v1 new\n"

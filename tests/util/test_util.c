@@ -144,19 +144,22 @@ test_durations(void **state)
 static void
 test_the_next_time_of_day_is_local(void **state)
 {
-	const int64_t hour = 3600000, noon = 1700049600000 - hour;   /* 2023-11-15 12:00 in Berlin */
+	/* 2023-11-15 12:00 in Berlin */
+	const int64_t hour = 3600000, noon = 1700049600000 - hour;
 
 	(void)state;
 	setenv("TZ", "Europe/Berlin", 1);
 	tzset();
 	assert_int_equal(clock_next_local_ms("13:00", noon), noon + hour);
 	assert_int_equal(clock_next_local_ms("12:00:01", noon), noon + 1000);
-	assert_int_equal(clock_next_local_ms("12:00", noon), noon + 24 * hour);     /* past: tomorrow */
+	/* past: tomorrow */
+	assert_int_equal(clock_next_local_ms("12:00", noon), noon + 24 * hour);
 	assert_int_equal(clock_next_local_ms("6:00", noon), noon + 18 * hour);
 	/* 2024-03-30 12:00: the night to come is an hour shorter. */
 	assert_int_equal(clock_next_local_ms("11:00", 1711796400000), 1711796400000 + 22 * hour);
 	for (size_t i = 0; i < 9; i++) {
-		static const char *const bad[] = { "", "6", "24:00", "12:60", "12:00:60", "12:00x", "-1:00", "x", "1:" };
+		static const char *const bad[] = { "", "6", "24:00", "12:60", "12:00:60",
+		    "12:00x", "-1:00", "x", "1:" };
 
 		assert_int_equal(clock_next_local_ms(bad[i], noon), -1);
 	}

@@ -54,7 +54,8 @@ test_plain_scalars_mean_what_they_mean_to_dbt(void **state)
 	static const struct { const char *text, *value; } cases[] = {
 		{ "yes", "true" }, { "Off", "false" }, { "tRue", "\"tRue\"" }, { "~", "null" },
 		{ "", "null" }, { "'yes'", "\"yes\"" },
-		{ "017", "15" }, { "08", "\"08\"" }, { "0x1F", "31" }, { "0b101", "5" }, { "0o17", "\"0o17\"" },
+		{ "017", "15" }, { "08", "\"08\"" }, { "0x1F", "31" }, { "0b101", "5" },
+		{ "0o17", "\"0o17\"" },
 		{ "1_000", "1000" }, { "-0", "0" }, { "1:30", "90" }, { "1:60", "\"1:60\"" },
 		{ "1e3", "\"1e3\"" }, { "1.0e3", "\"1.0e3\"" }, { "1.0e+3", "1000" }, { "1.", "1" },
 		{ ".5", "0.5" }, { "-.5", "\"-.5\"" }, { ".inf", "inf" },
@@ -88,8 +89,10 @@ test_faults_name_file_and_line(void **state)
 		"f.yml:3: not YAML: did not find expected node content");
 	assert_string_equal(read_yaml("a: 1\n---\nb: 2\n"),
 		"f.yml:3: a second document begins here; one is expected");
-	assert_string_equal(read_yaml("a: 1\nb: *nobody\n"), "f.yml:2: alias 'nobody' has no anchor");
-	assert_string_equal(read_yaml("a: &a\n  b: *a\n"), "f.yml:2: alias 'a' stands in what it names");
+	assert_string_equal(read_yaml("a: 1\nb: *nobody\n"),
+	    "f.yml:2: alias 'nobody' has no anchor");
+	assert_string_equal(read_yaml("a: &a\n  b: *a\n"),
+	    "f.yml:2: alias 'a' stands in what it names");
 	assert_string_equal(read_yaml("a: !secret x\n"),
 		"f.yml:1: 'x' cannot be read as tag '!secret'");
 	assert_string_equal(read_yaml("? [1]\n: 2\n"), "f.yml:1: a list or map cannot be a key");
