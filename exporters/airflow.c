@@ -122,7 +122,7 @@ airflow_write(const struct export_job *job, struct buf *out, struct err *err)
 	if (!a.steps)
 		return -1;
 	folders_find(&a.folders, a.steps);
-	a.usual = airflow_usual_policy(a.steps);
+	a.usual = policy_usual(a.steps);
 	airflow_write_head(&a);
 	write_dag_head(&a);
 	if (airflow_has_groups(&a))

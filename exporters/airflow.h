@@ -13,6 +13,7 @@
 #include "exporters/emit.h"
 #include "exporters/exporter.h"
 #include "exporters/folders.h"
+#include "exporters/policy.h"
 #include "exporters/steps.h"
 #include "util/map.h"
 
@@ -43,9 +44,6 @@ void airflow_add_flag(struct buf *out, const char *flag, const char *value);
 /* Flags that every task of the DAG has. */
 void airflow_add_common_flags(struct buf *out, const struct task_options *o);
 
-/* A step's policy with its timeout filled; the one most steps have. */
-struct task_policy airflow_policy(const struct step *s);
-struct task_policy airflow_usual_policy(const struct steps *s);
 /* The elements of default_args, a line each. */
 void airflow_write_default_args(struct airflow *a);
 /* Appends what of the policy is not as usual, each as OPEN name BETWEEN value. */

@@ -100,7 +100,7 @@ airflow_write_cosmos(struct airflow *a, struct err *err)
 		return -1;
 	if (a->job->plan->ntasks)    /* one for all tasks: Cosmos has no place for more */
 		any.policy = a->job->plan->tasks[0].policy;
-	a->usual = airflow_policy(&any);
+	a->usual = policy_of(&any);
 	write_imports(a);
 	if (a->o->project_dir)
 		emit_line(e, "PROJECT = Path(%q)", a->o->project_dir);

@@ -131,7 +131,7 @@ static void
 add_policy(struct emit *e, const struct airflow *a, const struct step *s, const char *open,
     const char *between)
 {
-	struct task_policy p = airflow_policy(s);
+	struct task_policy p = policy_of(s);
 
 	if (s->path > 0 && !airflow_is_layers(a))    /* in a chain nothing comes first */
 		emit_add(e, "%spriority_weight%s%z", open, between, (size_t)ceil(s->path));

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#define DEFAULT_TIMEOUT_MS (60 * 60 * 1000)
-
 /* ---- texts ---- */
 
 void
@@ -55,68 +53,17 @@ add_timedelta(struct emit *e, int64_t ms)
 
 /* ---- policies ---- */
 
-struct task_policy
-airflow_policy(const struct step *s)
-{
-	struct task_policy p = s->policy;
-
-	if (p.timeout_ms == 0)
-		p.timeout_ms = DEFAULT_TIMEOUT_MS;
-	return p;
-}
-
-static bool
-same_policy(const struct task_policy *a, const struct task_policy *b)
-{
-	return a->max_attempts == b->max_attempts && a->delay_ms == b->delay_ms &&
-		(a->factor > 1) == (b->factor > 1) && a->max_delay_ms == b->max_delay_ms &&
-		a->timeout_ms == b->timeout_ms;
-}
-
-struct task_policy
-airflow_usual_policy(const struct steps *s)
-{
-	struct task_policy best = { .max_attempts = 3, .delay_ms = 60000, .factor = 2,
-		.timeout_ms = DEFAULT_TIMEOUT_MS };
-	size_t most = 0, nseen = 0;
-	struct { struct task_policy p; size_t n; } seen[16];
-
-	for (size_t i = 0; i < s->n; i++) {
-		struct task_policy p = airflow_policy(&s->v[i]);
-		size_t k = 0;
-
-		while (k < nseen && !same_policy(&seen[k].p, &p))
-			k++;
-		if (k == nseen && nseen == sizeof(seen) / sizeof(*seen))
-			continue;
-		if (k == nseen) {
-			seen[nseen].p = p;
-			seen[nseen++].n = 0;
-		}
-		if (++seen[k].n > most) {
-			most = seen[k].n;
-			best = p;
-		}
-	}
-	return best;
-}
-
 static const char *
 growth(const struct task_policy *p)
 {
 	return p->factor > 1 ? "True" : "False";
 }
 
+/* The longest wait between tries, 0 = none: of waits that grow. */
 static int64_t
-delay_ms(const struct task_policy *p)
+longest_delay_ms(const struct task_policy *p)
 {
-	return p->delay_ms ? p->delay_ms : 1000;
-}
-
-static size_t
-nretries(const struct task_policy *p)
-{
-	return p->max_attempts ? p->max_attempts - 1 : 0;
+	return p->factor > 1 ? p->max_delay_ms : 0;
 }
 
 void
@@ -125,13 +72,13 @@ airflow_write_default_args(struct airflow *a)
 	struct emit *e = &a->e;
 	const struct task_policy *p = &a->usual;
 
-	emit_line(e, "\"retries\": %z,", nretries(p));
+	emit_line(e, "\"retries\": %z,", (size_t)(p->max_attempts - 1));
 	emit_indent(e);
 	emit_add(e, "\"retry_delay\": ");
-	add_timedelta(e, delay_ms(p));
+	add_timedelta(e, p->delay_ms);
 	emit_add(e, ",\n");
 	emit_line(e, "\"retry_exponential_backoff\": %s,", growth(p));
-	if (p->factor > 1 && p->max_delay_ms) {
+	if (longest_delay_ms(p)) {
 		emit_indent(e);
 		emit_add(e, "\"max_retry_delay\": ");
 		add_timedelta(e, p->max_delay_ms);
@@ -150,15 +97,15 @@ airflow_add_policy(struct emit *e, const struct airflow *a, const struct task_po
 {
 	const struct task_policy *usual = &a->usual;
 
-	if (nretries(p) != nretries(usual))
-		emit_add(e, "%sretries%s%z", open, between, nretries(p));
-	if (delay_ms(p) != delay_ms(usual)) {
+	if (p->max_attempts != usual->max_attempts)
+		emit_add(e, "%sretries%s%z", open, between, (size_t)(p->max_attempts - 1));
+	if (p->delay_ms != usual->delay_ms) {
 		emit_add(e, "%sretry_delay%s", open, between);
-		add_timedelta(e, delay_ms(p));
+		add_timedelta(e, p->delay_ms);
 	}
 	if (strcmp(growth(p), growth(usual)) != 0)
 		emit_add(e, "%sretry_exponential_backoff%s%s", open, between, growth(p));
-	if (p->factor > 1 && p->max_delay_ms && p->max_delay_ms != usual->max_delay_ms) {
+	if (longest_delay_ms(p) && longest_delay_ms(p) != longest_delay_ms(usual)) {
 		emit_add(e, "%smax_retry_delay%s", open, between);
 		add_timedelta(e, p->max_delay_ms);
 	}
