@@ -205,6 +205,7 @@ CLI = \
 	cli/cmd_export.c \
 	cli/cmd_help.c \
 	cli/cmd_history.c \
+	cli/cmd_hooks.c \
 	cli/cmd_lint.c \
 	cli/cmd_ls.c \
 	cli/cmd_plan.c \
@@ -232,6 +233,7 @@ CLI = \
 	cli/run.c \
 	cli/run_args.c \
 	cli/run_history.c \
+	cli/run_hooks.c \
 	cli/run_nodes.c \
 	cli/run_notify.c \
 	cli/run_outcome.c \
@@ -318,6 +320,7 @@ SCRIPTS = \
 	tests/cli/parity.py \
 	tests/cli/shell.sh \
 	tests/cli/freshness.py \
+	tests/cli/hooks.py \
 	tests/cli/notify.py \
 	tests/cli/openlineage.py \
 	tests/cli/hostile.py \

@@ -29,6 +29,7 @@ struct backend_request {
 	struct progress *progress;     /* takes dbt's lines */
 	const char *command;           /* shell: its template, or NULL */
 	const char *manifest;          /* shell: --manifest, or NULL */
+	bool no_start_hooks, no_end_hooks;   /* worker: these are left out */
 };
 
 struct backend {

@@ -96,6 +96,8 @@ backend_start_worker(struct backend *b, const struct backend_request *rq, struct
 		.verb = rq->verb,
 		.argv = rq->argv,
 		.grace_ms = rq->grace_ms,
+		.no_start_hooks = rq->no_start_hooks,
+		.no_end_hooks = rq->no_end_hooks,
 		.self = self,
 		.log = on_log,
 	};

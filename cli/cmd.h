@@ -31,6 +31,8 @@ extern const struct command cmd_history;
 extern const struct command cmd_lint;
 extern const struct command cmd_list;
 extern const struct command cmd_ls;
+extern const struct command cmd_on_run_end;
+extern const struct command cmd_on_run_start;
 extern const struct command cmd_plan;
 extern const struct command cmd_report;
 extern const struct command cmd_retry;

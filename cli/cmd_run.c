@@ -3,18 +3,8 @@
 
 #include "cli/cmd.h"
 #include "cli/dbt_opts.h"
+#include "cli/dbt_words.h"
 #include "cli/run.h"
-
-static int
-take_dbt_option(void *self, char **argv, int at, int argc)
-{
-	struct run_request *rq = self;
-	int n = dbt_opt_take(argv, at, argc);
-
-	for (int i = 0; i < n; i++)
-		words_add(&rq->dbt, argv[at + i]);
-	return n;
-}
 
 static int
 read_order(const char *word, enum schedule_order *order, struct err *err)
@@ -63,7 +53,7 @@ run_main(int argc, char **argv, struct err *err)
 {
 	struct run_request rq = RUN_REQUEST_INIT;
 	const char *order = "path", *skip_stale = NULL;
-	bool help = false;
+	bool help = false, no_hooks = false;
 	const struct opt own[] = {
 		{ 0, "retries", "N", OPT_UINT, &rq.retries,
 		  "further tries of a node after a transient error (2)" },
@@ -83,6 +73,8 @@ run_main(int argc, char **argv, struct err *err)
 		  "continue the unfinished run of the same settings, if there is one" },
 		{ 0, "rebuild-tested", NULL, OPT_FLAG, &rq.rebuild_tested,
 		  "with --resume: what a failed test reads runs again first" },
+		{ 0, "no-hooks", NULL, OPT_FLAG, &no_hooks,
+		  "leave out on-run-start and on-run-end: heddle on-run-start, on-run-end run them alone" },
 		{ 0, "state-dir", "DIR", OPT_TEXT, &rq.state_dir,
 		  "where the records of runs are kept (TARGET/heddle/runs)" },
 		{ 0, "dry-run", NULL, OPT_FLAG, &rq.dry_run, "say what would run, in order; run nothing" },
@@ -114,15 +106,17 @@ run_main(int argc, char **argv, struct err *err)
 		{ "options, beside all of dbt's own", own },
 		{ all_sources ? NULL : "freshness of sources", of_sources }, { 0 }
 	};
-	const struct opt_unknown unknown = { &rq, take_dbt_option, dbt_opt_names };
+	const struct opt_unknown unknown = { &rq.dbt, dbt_words_take, dbt_opt_names };
 	int code = EXIT_BAD_INPUT;
 
 	rq.command = plan_command_of(argv[0]);
 	add_dbt_command(&rq);
 	/* Stray words go to dbt too: it knows what it thinks of them. */
 	if (opts_parse(argc, argv, tables, &rq.dbt, &unknown, err) == 0 &&
-	    read_order(order, &rq.order, err) == 0 && read_stale(skip_stale, &rq, err) == 0)
+	    read_order(order, &rq.order, err) == 0 && read_stale(skip_stale, &rq, err) == 0) {
+		rq.hooks = no_hooks ? HOOKS_NONE : HOOKS_ALL;
 		code = help ? command_help(command_find(argv[0]), groups) : run_project(&rq, err);
+	}
 	words_release(&rq.dbt);
 	return code;
 }

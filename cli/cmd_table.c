@@ -13,6 +13,8 @@ static const struct command *const commands[] = {
 	&cmd_seed,
 	&cmd_snapshot,
 	&cmd_freshness,
+	&cmd_on_run_start,
+	&cmd_on_run_end,
 	&cmd_retry,
 	&cmd_ls, &cmd_list,
 	&cmd_plan,

@@ -161,3 +161,13 @@ dbt_words_same(const char *args, const char *other)
 	cJSON_Delete(b);
 	return same;
 }
+
+int
+dbt_words_take(void *self, char **argv, int at, int argc)
+{
+	int n = dbt_opt_take(argv, at, argc);
+
+	for (int i = 0; i < n; i++)
+		words_add(self, argv[at + i]);
+	return n;
+}

@@ -70,6 +70,8 @@ record_settings(const struct run_request *rq, const struct worker_info *info)
 	cJSON_AddStringToObject(doc, "command", plan_command_name(rq->command));
 	for (size_t i = 0; i < rq->dbt.n; i++)
 		cJSON_AddItemToArray(args, cJSON_CreateString(rq->dbt.v[i]));
+	if (rq->hooks != HOOKS_ALL)
+		cJSON_AddStringToObject(doc, "hooks", run_hooks_name(rq->hooks));
 	add_options(cJSON_AddObjectToObject(doc, "options"), rq);
 	cJSON_AddItemToObject(doc, "args", cJSON_Parse(info->args));
 	cJSON_AddNumberToObject(doc, "threads", info->nthreads);
@@ -149,7 +151,9 @@ same_args(const cJSON *a, const cJSON *b)
 static bool
 same_settings(const char *one, const char *other)
 {
-	static const char *const keys[] = { "command", "project", "profile", "target", "adapter" };
+	static const char *const keys[] = {
+		"command", "hooks", "project", "profile", "target", "adapter"
+	};
 	cJSON *a = cJSON_Parse(one), *b = cJSON_Parse(other);
 	bool same = same_args(a, b);
 

@@ -1,7 +1,8 @@
 /* cli/record.h -- what a run's journal keeps of its settings, and which run a `retry` or a
  * `--resume` means. executor/journal.h holds the lines.
  *
- * Settings are a JSON object: "command", "dbt_args" (as typed, verb first), "options" (heddle's own),
+ * Settings are a JSON object: "command", "hooks" (unless they all run), "dbt_args" (as typed, verb
+ * first), "options" (heddle's own),
  * "args" (dbt's account of its own, resolved from command line, environment, project flags),
  * "threads", "project", "profile", "target", "adapter". Values of secrets are masked.
  * Thread: main. */

@@ -100,6 +100,7 @@ record_restore(struct run_request *rq, struct arena *arena, const char *settings
 	cJSON *doc = cJSON_Parse(settings);
 	const cJSON *o = cJSON_GetObjectItemCaseSensitive(doc, "options");
 	const char *order = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, "order"));
+	const char *hooks = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(doc, "hooks"));
 	const char *rule;
 	int rc = -1;
 
@@ -115,6 +116,8 @@ record_restore(struct run_request *rq, struct arena *arena, const char *settings
 	rq->order = order && strcmp(order, "fifo") == 0 ? ORDER_FIFO : ORDER_PATH;
 	rq->rerun_unknown |= cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "rerun_unknown"));
 	rq->freshness = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "freshness"));
+	if (hooks && strcmp(hooks, run_hooks_name(HOOKS_NONE)) == 0)
+		rq->hooks = HOOKS_NONE;    /* hooks alone leave no record */
 	rule = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, "skip_stale"));
 	if (rule && stale_rule_find(rule) >= 0)
 		rq->skip_stale = (enum stale_rule)stale_rule_find(rule);

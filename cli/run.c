@@ -1,6 +1,6 @@
 /* run.c -- one invocation from its start to its exit code: read run_steps() first, then run_setup.c
  * (how it comes to a plan), run_resume.c (what an earlier run did of it), run_nodes.c (how it is
- * carried out) and run_outcome.c (what is said and kept of it). */
+ * carried out; hooks alone: run_hooks.c) and run_outcome.c (what is said and kept of it). */
 #include "cli/run_inside.h"
 
 #include <stdlib.h>
@@ -62,6 +62,8 @@ run_steps(struct run *r, struct err *err)
 		return EXIT_BAD_INPUT;
 	if (r->plan->ntasks == 0)
 		return run_empty(r, err);
+	if (run_only_hooks(r))
+		return run_hooks_alone(r, err);
 	if (run_resume_earlier(r, err) < 0)
 		return EXIT_BAD_INPUT;
 	if (r->rq->dry_run)
@@ -100,7 +102,8 @@ run_project(const struct run_request *rq, struct err *err)
 	words_add(&r.dbt, NULL);
 	r.progress = progress_new(&early);
 	code = exit_code(run_steps(&r, err), err);
-	run_notify(&r, code, err);
+	if (!run_only_hooks(&r))
+		run_notify(&r, code, err);
 	backend_release(&r.dbt_runs);
 	schedule_free(r.schedule);
 	journal_free(r.journal);

@@ -22,8 +22,21 @@
 
 #define RUN_NOT_GIVEN UINT_MAX
 
+/* Which hooks run: those of the whole, none, or one kind of them and no node. */
+#define RUN_HOOKS(X) X(ALL, "all") X(NONE, "none") X(START, "on-run-start") X(END, "on-run-end")
+
+enum run_hooks {
+#define X(id, name) HOOKS_##id,
+	RUN_HOOKS(X)
+#undef X
+	NRUN_HOOKS
+};
+
+const char *run_hooks_name(enum run_hooks h);   /* "on-run-start" */
+
 struct run_request {
 	enum plan_command command;
+	enum run_hooks hooks;
 	struct words dbt;              /* arguments for dbt, verb first */
 	bool dry_run;                  /* say what would run, run nothing */
 	bool fail_if_empty;            /* an empty selection is an error */

@@ -4,6 +4,7 @@
  *   run_setup.c     the command line -> a plan
  *   run_resume.c    the earlier run that this one continues; the record of this one
  *   run_nodes.c     the plan carried out: observers, scheduler, on-run-end
+ *   run_hooks.c     on-run-start or on-run-end without nodes
  *   run_sources.c   sources: which are checked, what their age skips, sources.json
  *   run_outcome.c   what is said and kept: progress, hooks, run_results.json, summary
  *   run_notify.c    who is told how it ended
@@ -67,6 +68,7 @@ struct run {
 	char since[64];                /* when the first of the runs began that this one continues, or
 	                                * it itself, as dbt writes times */
 	char **dead_runs;              /* ids, for the backend */
+	const char *const *elsewhere;  /* entries of nodes that other runs ran, NULL-ended, or NULL */
 	struct schedule_known *known;  /* by task: results of an earlier run; or NULL */
 	size_t nagain;                 /* of them, not ended well */
 	bool unwritten;                /* the earlier run was killed, or could not write its results */
@@ -112,6 +114,12 @@ void run_tell_past(struct run *r);
 int run_nodes(struct run *r, struct err *err);
 /* Says what would run, in order. The exit code. */
 int run_dry(struct run *r, struct err *err);
+
+/* ---- run_hooks.c ---- */
+
+bool run_only_hooks(const struct run *r);
+/* The exit code. Needs the plan, which says of which nodes dbt is told. */
+int run_hooks_alone(struct run *r, struct err *err);
 
 /* ---- run_sources.c ---- */
 

@@ -42,7 +42,8 @@ run_start_progress(struct run *r)
 		.target = r->info->target_name,
 		.adapter = r->info->adapter,
 		.dbt_version = r->info->dbt_version,
-		.command = plan_command_name(r->command),
+		.command = run_only_hooks(r) ? run_hooks_name(r->rq->hooks) :
+		    plan_command_name(r->command),
 		.nthreads = r->info->nthreads,
 		.timed = r->timed,
 	};
@@ -63,7 +64,7 @@ run_take_hooks(struct run *r, char *const *hooks, size_t n, bool at_start,
 		const char *word = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(entry, "status"));
 		int status = word ? result_status_find(word) : -1;
 
-		if (rc == 0)
+		if (rc == 0 && r->journal)
 			rc = journal_hook(r->journal, hooks[i], at_start, err);
 		results_add_hook(r->results, hooks[i], at_start);
 		if (id && status >= 0) {
@@ -87,7 +88,8 @@ skip_ephemeral(struct run *r)
 {
 	for (size_t i = set_next(&r->selected, 0); i < r->graph->nnodes; i = set_next(&r->selected, i + 1))
 		if (node_is_ephemeral(&r->graph->nodes[i]))
-			results_add_skipped(r->results, &r->graph->nodes[i], SKIPPED_BY_HOOK);
+			results_add_ended(r->results, &r->graph->nodes[i], RESULT_SKIPPED,
+			    SKIPPED_BY_HOOK);
 }
 
 /* The file's metadata as dbt made it, generated now. New string. */
@@ -114,7 +116,7 @@ write_nodes(struct run *r, const struct results_head *head, struct err *err)
 	int rc;
 
 	results_skip_rest(r->results, "not started");
-	if (r->ready && r->ready->skip_nodes)
+	if (r->ready && r->ready->skip_nodes && r->plan->ntasks)
 		skip_ephemeral(r);
 	rc = results_write(r->results, head, path, err);
 	free(path);

@@ -220,7 +220,8 @@ void
 run_tell_past(struct run *r)
 {
 	char *batches = batches_of(r->earlier);
-	struct worker_past past = { .batches = batches, .started_at = r->since };
+	struct worker_past past = { .batches = batches, .started_at = r->since,
+		.elsewhere = r->elsewhere };
 
 	r->dead_runs = journal_killed_runs(r->record_dir, r->resumes);
 	past.dead_runs = (const char *const *)r->dead_runs;

@@ -71,13 +71,20 @@ run_start_dbt(struct run *r, struct err *err)
 		.progress = r->progress,
 		.command = r->rq->template ? r->rq->template : r->policies.config.command,
 		.manifest = r->rq->manifest,
+		.no_start_hooks = r->rq->hooks == HOOKS_NONE || r->rq->hooks == HOOKS_END,
+		.no_end_hooks = r->rq->hooks == HOOKS_NONE || r->rq->hooks == HOOKS_START,
 	};
+	const char *name = runner_name(r);
 
-	if (run_checks_sources(r) && strcmp(runner_name(r), "worker") != 0) {
-		err_set(err, "runner %s: only the worker checks the freshness of sources", runner_name(r));
+	if (r->rq->hooks != HOOKS_ALL && strcmp(name, "worker") != 0) {
+		err_set(err, "runner %s: only the worker runs nodes without hooks, or hooks without nodes", name);
 		return err_hint(err, "say --runner worker");
 	}
-	if (backend_start(&r->dbt_runs, runner_name(r), &rq, err) < 0)
+	if (run_checks_sources(r) && strcmp(name, "worker") != 0) {
+		err_set(err, "runner %s: only the worker checks the freshness of sources", name);
+		return err_hint(err, "say --runner worker");
+	}
+	if (backend_start(&r->dbt_runs, name, &rq, err) < 0)
 		return -1;
 	return r->dbt_runs.parsed(r->dbt_runs.self, &r->info, &r->args, err);
 }

@@ -195,6 +195,7 @@ task_opts_read(const struct exporter *x, struct task_options *out, struct err *e
 		.nexclude_types = selecting.exclude_types.n,
 		.retries = o.retries, .timeout_ms = o.timeout_ms,
 		.slots = o.slots, .assets = o.assets,
+		.hook_steps = x->hooks && runner == RUNNER_HEDDLE,
 	};
 	if (settle_style(out, err) < 0)
 		return -1;
@@ -279,8 +280,12 @@ merge_warn_errors(const char *project_dir, const char *dbt_version)
 void
 task_opts_finish(const struct graph *g, const char *project_dir, struct task_options *out)
 {
+	bool any = false;
+
 	for (size_t i = 0; i < g->nnodes; i++)
-		out->hooks = out->hooks || g->nodes[i].kind == KIND_OPERATION;
+		any = any || g->nodes[i].kind == KIND_OPERATION;
+	out->hook_steps = out->hook_steps && any;
+	out->hooks = any && !out->hook_steps;
 	out->warn_errors = merge_warn_errors(project_dir, g->dbt_version);
 }
 

@@ -378,8 +378,11 @@ start(struct progress *g, const struct progress_head *h)
 	add_time(g, now);
 	buf_addf(&g->line, "heddle " HEDDLE_VERSION ": %s of ", h->command);
 	text_add_safe(&g->line, h->project ? h->project : "?", false, NULL);
-	buf_addf(&g->line, ", %zu %s, %u %s, ", g->plan->ntasks, g->plan->ntasks == 1 ? "task" : "tasks",
-	    h->nthreads, h->nthreads == 1 ? "thread" : "threads");
+	if (g->plan->ntasks)    /* else hooks alone */
+		buf_addf(&g->line, ", %zu %s, %u %s", g->plan->ntasks,
+		    g->plan->ntasks == 1 ? "task" : "tasks",
+		    h->nthreads, h->nthreads == 1 ? "thread" : "threads");
+	buf_adds(&g->line, ", ");
 	text_add_safe(&g->line, h->adapter ? h->adapter : "?", false, NULL);
 	if (h->target) {
 		buf_adds(&g->line, " target ");
@@ -583,7 +586,7 @@ progress_end(struct progress *g, const struct progress_tail *t)
 	EACH_EVENTS(g, e)
 		events_end(*e, now, t);
 	check_events(g);
-	if (g->o.format != PROGRESS_JSON && !g->o.quiet)
+	if (g->o.format != PROGRESS_JSON && !g->o.quiet && g->plan->ntasks)
 		text_end(g, t);
 	pthread_mutex_unlock(&g->lock);
 }

@@ -123,12 +123,19 @@ results_add_hook(struct results *r, const char *entry, bool at_start)
 }
 
 void
-results_add_skipped(struct results *r, const struct node *n, const char *why)
+results_add(struct results *r, const char *entry)
 {
-	char *entry = make_entry(n, RESULT_SKIPPED, why, 0);
-
 	buf_adds(&r->others, entry);
 	buf_adds(&r->others, ", ");
+}
+
+void
+results_add_ended(struct results *r, const struct node *n, enum result_status status,
+    const char *why)
+{
+	char *entry = make_entry(n, status, why, 0);
+
+	results_add(r, entry);
 	free(entry);
 }
 

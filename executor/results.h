@@ -37,8 +37,12 @@ struct observer results_observer(struct results *r);
 /* JSON text of a hook's entry, as dbt would write it. Copied. */
 void results_add_hook(struct results *r, const char *entry, bool at_start);
 
-/* A node that is no task, as "skipped". */
-void results_add_skipped(struct results *r, const struct node *n, const char *why);
+/* JSON text of the entry of a node that is no task here: another run has run it. Copied. */
+void results_add(struct results *r, const char *entry);
+
+/* A node that is no task and has no entry. */
+void results_add_ended(struct results *r, const struct node *n, enum result_status status,
+    const char *why);
 
 /* Tasks that have no result yet (the run was stopped) become "skipped" with this reason. */
 void results_skip_rest(struct results *r, const char *why);

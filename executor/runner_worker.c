@@ -123,17 +123,38 @@ restore_object(const struct worker *w)
 	return restore;
 }
 
+/* v: NULL-ended, or NULL. */
+static cJSON *
+text_array(const char *const *v)
+{
+	cJSON *array = cJSON_CreateArray();
+
+	for (; v && *v; v++)
+		cJSON_AddItemToArray(array, cJSON_CreateString(*v));
+	return array;
+}
+
 static void
 add_past(cJSON *message, const struct worker_past *past)
 {
-	cJSON *dead = cJSON_AddArrayToObject(message, "dead_runs");
-
-	for (const char *const *id = past->dead_runs; id && *id; id++)
-		cJSON_AddItemToArray(dead, cJSON_CreateString(*id));
+	cJSON_AddItemToObject(message, "dead_runs", text_array(past->dead_runs));
 	if (past->started_at)
 		cJSON_AddStringToObject(message, "first_started_at", past->started_at);
 	if (past->batches)
 		cJSON_AddItemToObject(message, "batches", cJSON_Parse(past->batches));
+	if (past->elsewhere)
+		cJSON_AddItemToObject(message, "elsewhere", text_array(past->elsewhere));
+}
+
+static void
+add_hooks(cJSON *message, const struct worker_options *o)
+{
+	cJSON *skip = cJSON_AddArrayToObject(message, "skip_hooks");
+
+	if (o->no_start_hooks)
+		cJSON_AddItemToArray(skip, cJSON_CreateString("on-run-start"));
+	if (o->no_end_hooks)
+		cJSON_AddItemToArray(skip, cJSON_CreateString("on-run-end"));
 }
 
 static void
@@ -148,6 +169,7 @@ send_begin(struct worker *w, struct worker_process *p, bool again)
 	if (again)
 		cJSON_AddItemToObject(message, "restore", restore_object(w));
 	add_past(message, &w->past);
+	add_hooks(message, &w->o);
 	lock_shared_with(w->lock_fd, process_pid(p));
 	process_send(p, message, &w->lock_fd, w->lock_fd >= 0);
 }
@@ -213,6 +235,7 @@ worker_set_past(struct worker *w, const struct worker_past *past)
 	w->past.dead_runs = past->dead_runs;
 	w->past.started_at = past->started_at ? xstrdup(past->started_at) : NULL;
 	w->past.batches = past->batches ? xstrdup(past->batches) : NULL;
+	w->past.elsewhere = (const char *const *)text_copy_list(past->elsewhere);
 }
 
 int
@@ -396,6 +419,7 @@ worker_free(struct worker *w)
 	worker_end_release(&w->end);
 	free((char *)w->past.started_at);
 	free((char *)w->past.batches);
+	text_free_list((char **)w->past.elsewhere);
 	free((char *)w->o.python);
 	free((char *)w->o.verb);
 	free((char *)w->o.dir);

@@ -46,6 +46,8 @@ struct worker_options {
 	const char *const *env;       /* NAME=VALUE on top of ours, NULL-ended, or NULL */
 	const char *dir;              /* working directory; NULL = ours */
 	int64_t grace_ms;             /* after cancel(): see Lost; 0 = 10 s */
+	bool no_start_hooks;          /* on-run-start is left out */
+	bool no_end_hooks;            /* on-run-end is left out */
 	/* A line for the user: dbt's warnings and errors, print() and log(info=True) of macros,
 	 * done batches of a long model, what the process wrote to its standard output and error
 	 * (code "output"). id may be NULL. Until worker_free() has returned. */
@@ -114,6 +116,8 @@ struct worker_past {
 	                                * that it continues: where microbatch windows end; or NULL */
 	const char *batches;           /* JSON object, id -> batch_results: models done in part, of
 	                                * which the failed batches run; or NULL */
+	const char *const *elsewhere;  /* entries of run_results.json of nodes that other processes ran,
+	                                * for on-run-end; NULL-ended, or NULL */
 };
 void worker_set_past(struct worker *w, const struct worker_past *past);
 

@@ -143,6 +143,7 @@ const struct exporter exporter_airflow = {
 	.fields = GRAPH_DOCS | GRAPH_CONFIG,
 	.runs = true,
 	.parts = true,
+	.hooks = true,
 	.styles = airflow_styles,
 	.ops = airflow_operators,
 	.group_by = GROUP_BY_FOLDER,

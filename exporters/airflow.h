@@ -33,6 +33,7 @@ struct airflow {
 /* NULL-ended; the first is the default. */
 extern const char *const airflow_styles[], *const airflow_operators[];
 
+const struct step *airflow_end(const struct airflow *a);   /* its STEP_END, or NULL */
 const char *airflow_task_is(const struct airflow *a);    /* "node", "folder" */
 bool airflow_has_groups(const struct airflow *a);          /* task groups */
 bool airflow_is_op(const struct airflow *a, const char *name);
@@ -65,7 +66,8 @@ bool airflow_is_folder(const struct airflow *a, const char *folder, const char *
 
 /* A call for each task. */
 void airflow_write_tasks(struct airflow *a);
-/* One call, as an element of a list. */
+/* One call, as an element of a list; the id of its task. */
+const char *airflow_link_id(const struct step *s);
 void airflow_write_link(struct airflow *a, const struct step *s);
 
 /* --style layers: the function that tells how a run ended; the tasks. */

@@ -16,6 +16,14 @@ has_models(const struct airflow *a)
 	return false;
 }
 
+const struct step *
+airflow_end(const struct airflow *a)
+{
+	const struct step *last = a->steps->n ? &a->steps->v[a->steps->n - 1] : NULL;
+
+	return last && last->role == STEP_END ? last : NULL;
+}
+
 bool
 airflow_has_groups(const struct airflow *a)
 {
@@ -40,9 +48,9 @@ write_docstring(struct airflow *a)
 	emit_line(e, "");
 	emit_line(e, "Made by: %s", a->job->stamp);
 	emit_line(e, "Out of date?  heddle export --check FILE");
-	if (a->o->hooks) {
+	if (steps_about_hooks(a->o)) {
 		emit_line(e, "");
-		emit_line(e, "Each task is a dbt command of its own: on-run-start and on-run-end hooks run in every one.");
+		emit_line(e, "%s", steps_about_hooks(a->o));
 	}
 	if (a->o->tests == TESTS_AFTER_EACH || a->o->tests == TESTS_BUILD) {
 		emit_line(e, "");
@@ -88,6 +96,8 @@ write_imports(struct airflow *a)
 	    airflow_has_groups(a) ? ", TaskGroup" : "", airflow_is_layers(a) ? ", chain" : "");
 	if (bash)
 		emit_line(e, "from airflow.providers.standard.operators.bash import BashOperator");
+	if (airflow_end(a) && !airflow_is_layers(a))
+		emit_line(e, "from airflow.providers.standard.operators.empty import EmptyOperator");
 	if (airflow_is_layers(a))
 		emit_line(e, "from airflow.providers.standard.operators.python import PythonOperator");
 	emit_close(e, "except ImportError:  # Airflow 2");
@@ -100,6 +110,8 @@ write_imports(struct airflow *a)
 	emit_line(e, "from airflow.models.param import Param");
 	if (bash)
 		emit_line(e, "from airflow.operators.bash import BashOperator");
+	if (airflow_end(a) && !airflow_is_layers(a))
+		emit_line(e, "from airflow.operators.empty import EmptyOperator");
 	if (airflow_is_layers(a))
 		emit_line(e, "from airflow.operators.python import PythonOperator");
 	if (airflow_has_groups(a))
@@ -135,6 +147,21 @@ add_project_path(struct buf *out, const struct task_options *o, const char *path
 	buf_release(&b);
 }
 
+/* Parts that heddle builds: what one try leaves is there for the next. */
+static bool
+resumes(const struct airflow *a)
+{
+	return a->o->runner == RUNNER_HEDDLE && a->o->granularity != GRANULARITY_NODE;
+}
+
+/* Each task has a folder in the project's target folder, but for the hooks' tasks. */
+static bool
+has_kept_folders(const struct airflow *a)
+{
+	return airflow_is_op(a, "bash") && resumes(a) && !airflow_is_layers(a) &&
+	    a->o->granularity != GRANULARITY_ALL;
+}
+
 /* Tasks side by side do not share a target folder; what heddle resumes from outlives the task. */
 static void
 add_folders(struct airflow *a, struct buf *out)
@@ -143,7 +170,7 @@ add_folders(struct airflow *a, struct buf *out)
 
 	if (airflow_is_layers(a) || a->o->granularity == GRANULARITY_ALL)
 		return;
-	if (a->o->runner == RUNNER_HEDDLE && a->o->granularity != GRANULARITY_NODE) {
+	if (has_kept_folders(a)) {
 		emit_line(e, "# Each task has a target folder of its own, so that tasks side by side do not share one. It stays:");
 		emit_line(e, "# the next try of a task builds what the last one left. Workers on other machines need it shared.");
 		buf_adds(out, "T=");
@@ -160,6 +187,32 @@ add_folders(struct airflow *a, struct buf *out)
 	buf_adds(out, " . 2>/dev/null; DBT_TARGET_PATH=\"$PWD\" DBT_LOG_PATH=\"$PWD\" ");
 }
 
+/* What commands that run nodes have more than others. */
+static void
+write_nodes_flags(struct airflow *a)
+{
+	struct emit *e = &a->e;
+	struct buf b = BUF_INIT;
+
+	if (!a->o->hook_steps && !resumes(a))
+		return;
+	if (a->o->hook_steps)
+		buf_adds(&b, " --no-hooks");
+	if (resumes(a)) {
+		emit_line(e, "# The next try of a task goes on where the last one ended; the next run does not.");
+		buf_adds(&b, "{{ ' --resume' if ti.try_number > 1 }}");
+	}
+	emit_line(e, "NODES = %q", b.data);
+	emit_line(e, "NO_NODES = (\"on-run-start\", \"on-run-end\", \"docs generate\")");
+	buf_truncate(&b, 0);
+	if (a->o->hook_steps && has_kept_folders(a)) {
+		emit_line(e, "# Hooks have the project's target folder, in which on-run-end finds the tasks' own.");
+		add_program(&b, a->o);
+		emit_line(e, "HEDDLE = %q", b.data);
+	}
+	buf_release(&b);
+}
+
 static void
 write_command(struct airflow *a)
 {
@@ -174,6 +227,7 @@ write_command(struct airflow *a)
 	airflow_add_common_flags(&b, a->o);
 	emit_line(e, "FLAGS = %q", buf_str(&b));
 	buf_truncate(&b, 0);
+	write_nodes_flags(a);
 	buf_adds(&b, "{% if not params.select %}");
 	airflow_add_flag(&b, "--warn-error-options", a->o->warn_errors);
 	buf_adds(&b, "{% endif %}");
@@ -202,8 +256,15 @@ write_helper(struct airflow *a)
 	emit_line(e, "\"\"\"One dbt command as a task%s.\"\"\"", link ? "" : " that waits for others");
 	emit_line(e, "words = [select] if isinstance(select, str) else select");
 	emit_line(e, "select = \" --select \" + \" \".join(word + ONLY for word in words) if words else SELECT");
-	emit_line(e, "refresh = FULL_REFRESH if verb in (\"run\", \"seed\", \"build\") else \"\"");
-	emit_line(e, "command = f\"{DBT} {verb}{select}{flags and ' '}{flags}{FLAGS}{STRICT}{refresh} \"");
+	emit_line(e, "refresh = FULL_REFRESH if verb in (\"run\", \"seed\", \"build\"%s) else \"\"",
+	    a->o->hook_steps ? ", \"on-run-start\", \"on-run-end\"" : "");
+	if (a->o->hook_steps || resumes(a))
+		emit_line(e, a->o->hook_steps && has_kept_folders(a) ?
+		    "program, nodes = (HEDDLE, \"\") if verb in NO_NODES else (DBT, NODES)" :
+		    "nodes = \"\" if verb in NO_NODES else NODES");
+	emit_line(e, "command = f\"{%s} {verb}%s{select}{flags and ' '}{flags}{FLAGS}{STRICT}{refresh} \"",
+	    a->o->hook_steps && has_kept_folders(a) ? "program" : "DBT",
+	    a->o->hook_steps || resumes(a) ? "{nodes}" : "");
 	if (airflow_is_op(a, "bash"))
 		emit_line(e, "%s BashOperator(task_id=task_id, bash_command=command, **kwargs)", made);
 	else if (airflow_is_op(a, "docker"))

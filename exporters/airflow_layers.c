@@ -89,15 +89,22 @@ void
 airflow_write_layers(struct airflow *a)
 {
 	struct emit *e = &a->e;
-	size_t *order = order_layers(a);
+	size_t *order = order_layers(a), n = a->steps->n, i = 0;
 
 	emit_open(e, "chain(");
+	if (n && a->steps->v[order[0]].role == STEP_START)
+		airflow_write_link(a, &a->steps->v[order[i++]]);
 	if (has_freshness(a->job->graph))
 		emit_line(e, "dbt(\"freshness\", \"source freshness\", []),");
-	for (size_t i = 0; i < a->steps->n; i++)
+	for (; i < n; i++)
 		airflow_write_link(a, &a->steps->v[order[i]]);
 	emit_line(e, "dbt(\"docs\", \"docs generate\", []),");
 	emit_line(e, "PythonOperator(task_id=\"notify\", python_callable=lambda **context: notify(context)),");
 	emit_close(e, ")");
+	if (airflow_end(a) && n > 2) {
+		emit_line(e, "# on_run_end ends well whatever became of the others: docs waits for them, too.");
+		emit_line(e, "dag.get_task(\"%s\") >> dag.get_task(\"docs\")",
+		    airflow_link_id(&a->steps->v[order[n - 2]]));
+	}
 	free(order);
 }

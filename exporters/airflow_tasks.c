@@ -21,9 +21,9 @@ static const char *const reserved[] = {
 	"False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue",
 	"def", "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in",
 	"is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try", "while", "with", "yield",
-	"Asset", "BashOperator", "DAG", "DBT", "Dataset", "DockerOperator", "FLAGS", "FULL_REFRESH", "IMAGE",
-	"KubernetesPodOperator", "Model", "ONLY", "Param", "SECRETS", "SELECT", "STRICT", "TaskGroup", "dag",
-	"datetime", "dbt", "folders", "isinstance", "k8s", "model", "name", "namedtuple", "parent", "path",
+	"Asset", "BashOperator", "DAG", "DBT", "Dataset", "DockerOperator", "EmptyOperator", "FLAGS",
+	"FULL_REFRESH", "HEDDLE", "IMAGE", "KubernetesPodOperator", "Model", "NODES", "NO_NODES", "ONLY", "Param", "SECRETS", "SELECT", "STRICT", "TaskGroup", "dag",
+	"datetime", "dbt", "done", "folders", "isinstance", "k8s", "model", "name", "namedtuple", "parent", "path",
 	"pendulum", "str", "timedelta", "__builtins__", "__doc__", "__file__", "__name__", NULL
 };
 
@@ -111,12 +111,10 @@ add_after(struct emit *e, const struct airflow *a, const struct step *s, const s
 
 /* "--indirect-selection cautious --exclude ..." */
 static void
-add_flags(struct buf *out, const struct airflow *a, const struct step *s)
+add_flags(struct buf *out, const struct step *s)
 {
 	struct buf b = BUF_INIT;
 
-	if (a->o->runner == RUNNER_HEDDLE && s->role == STEP_PART)
-		buf_adds(&b, " --resume");    /* the next try builds what this one left */
 	airflow_add_flag(&b, "--indirect-selection", s->indirect);
 	if (s->nexclude) {
 		buf_adds(&b, " --exclude ");
@@ -215,7 +213,7 @@ add_test(struct emit *e, const struct airflow *a, const struct step *build, cons
 		add_after(e, a, s, NULL);
 		first = false;
 	}
-	add_flags(&flags, a, s);
+	add_flags(&flags, s);
 	if (strcmp(buf_str(&flags), unit ? "" : AIRFLOW_TEST_FLAGS) != 0) {
 		emit_add(e, "%s\"flags\": %q", first ? "" : "," BREAK, buf_str(&flags));
 		first = false;
@@ -243,7 +241,7 @@ write_model(struct airflow *a, size_t i)
 	add_after(&e, a, s, s->unit);
 	if (*folder)
 		emit_add(&e, "," BREAK "folder=%q", folder);
-	add_flags(&flags, a, s);
+	add_flags(&flags, s);
 	if (flags.len)
 		emit_add(&e, "," BREAK "flags=%q", flags.data);
 	add_policy(&e, a, s, "," BREAK, "=");
@@ -275,10 +273,12 @@ add_alone(struct emit *e, const struct airflow *a, const struct step *s, const c
 	}
 	if (*folder)
 		emit_add(e, "," BREAK "task_group=folders[%q]", folder);
-	add_flags(&flags, a, s);
+	add_flags(&flags, s);
 	if (flags.len)
 		emit_add(e, "," BREAK "flags=%q", flags.data);
 	add_policy(e, a, s, "," BREAK, "=");
+	if (s->role == STEP_END)
+		emit_add(e, "," BREAK "trigger_rule=\"all_done\"");
 	buf_release(&flags);
 }
 
@@ -294,9 +294,21 @@ write_alone(struct airflow *a, const struct step *s)
 	add_variable(&open, id.data);
 	buf_adds(&open, " = dbt(");
 	write_call(&a->e, open.data, &args, ")");
+	if (s->role == STEP_END) {
+		emit_line(&a->e, "# on_run_end ends well whatever became of the others: a run is as good as they are.");
+		emit_line(&a->e, "done = EmptyOperator(task_id=\"done\")");
+		emit_line(&a->e, "[dag.get_task(i) for i in sorted({\"%s\", *%s.upstream_task_ids})] >> done",
+		    id.data, id.data);
+	}
 	buf_release(&args);
 	buf_release(&open);
 	buf_release(&id);
+}
+
+const char *
+airflow_link_id(const struct step *s)
+{
+	return s->role == STEP_TEST_ALL ? "test" : s->id;
 }
 
 void
@@ -306,7 +318,7 @@ airflow_write_link(struct airflow *a, const struct step *s)
 	struct emit e;
 
 	emit_init(&e, &args, &emit_python);
-	add_alone(&e, a, s, s->role == STEP_TEST_ALL ? "test" : s->id, true);
+	add_alone(&e, a, s, airflow_link_id(s), true);
 	write_call(&a->e, "dbt(", &args, "),");
 	buf_release(&args);
 }

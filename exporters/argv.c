@@ -48,6 +48,8 @@ void
 argv_step(struct argv *a, const struct step *s)
 {
 	argv_add(a, s->verb);
+	if (s->no_hooks)
+		argv_add(a, "--no-hooks");
 	argv_add_list(a, "--select", s->select, s->nselect);
 	argv_tests(a, s);
 }

@@ -27,7 +27,7 @@ void argv_add_list(struct argv *a, const char *flag, const char *const *v, size_
 
 /* dbt, heddle, or what --command says. */
 void argv_program(struct argv *a, const struct task_options *o);
-/* The verb and the selection of a step. */
+/* The verb and the selection of a step, and whether hooks are left out. */
 void argv_step(struct argv *a, const struct step *s);
 /* How a step's tests are chosen: part of argv_step(). */
 void argv_tests(struct argv *a, const struct step *s);

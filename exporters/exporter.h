@@ -101,7 +101,8 @@ struct task_options {
 	unsigned retries;               /* the same */
 	unsigned slots;                 /* tasks at once */
 	bool assets;
-	bool hooks;                     /* the project has on-run-start or on-run-end hooks */
+	bool hooks;                     /* the project's on-run-start, on-run-end run in every task */
+	bool hook_steps;                /* they are steps of their own: STEP_START, STEP_END (steps.h) */
 	const char *warn_errors;        /* for --warn-error-options: JSON */
 };
 
@@ -131,6 +132,7 @@ struct exporter {
 	bool runs;                      /* its tasks run dbt: task_options count, the plan is theirs */
 	bool image;                     /* its tasks run in containers: there is no doing without --image */
 	bool parts;                     /* takes --granularity: writes STEP_PART (steps.h) */
+	bool hooks;                     /* with --runner heddle writes STEP_START and STEP_END */
 	const char *folder;             /* it writes a folder (bundle.h): where the stamp stands in it, for glob */
 	const char *const *styles, *const *ops;   /* what --style, --operator take; NULL-ended */
 	bool tells;                     /* of a finished run: run_results and data_namespace are there */

@@ -58,9 +58,9 @@ pydbt_docstring(struct emit *e, const struct export_job *job)
 	emit_line(e, "");
 	emit_line(e, "Made by: %s", job->stamp);
 	emit_line(e, "Out of date?  heddle export --check FILE");
-	if (job->tasks->hooks) {
+	if (steps_about_hooks(job->tasks)) {
 		emit_line(e, "");
-		emit_line(e, "Each task is a dbt command of its own: on-run-start and on-run-end hooks run in every one.");
+		emit_line(e, "%s", steps_about_hooks(job->tasks));
 	}
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "exporters/policy.h"
 #include "util/map.h"
 #include "util/xalloc.h"
 
@@ -216,6 +217,27 @@ add_steps(struct work *w, const struct id_style *style, struct err *err)
 	return 0;
 }
 
+/* A first and a last step. They are tried as often as most others. */
+static void
+add_hooks(struct work *w)
+{
+	struct task_policy usual = policy_usual(w->s);
+	double longest = 0;
+	size_t at;
+
+	for (size_t i = 0; i < w->s->n; i++) {
+		w->s->v[i].no_hooks = true;
+		if (w->s->v[i].path > longest)
+			longest = w->s->v[i].path;
+	}
+	usual.pool = NULL;
+	at = steps_add(w, STEP_START, "on-run-start", NULL);
+	w->s->v[at].path = longest + 1;
+	w->s->v[at].policy = usual;
+	at = steps_add(w, STEP_END, "on-run-end", NULL);
+	w->s->v[at].policy = usual;
+}
+
 struct steps *
 steps_new(const struct export_job *job, const struct id_style *style, struct err *err)
 {
@@ -225,6 +247,8 @@ steps_new(const struct export_job *job, const struct id_style *style, struct err
 
 	s->job = job;
 	rc = add_steps(&w, style, err);
+	if (rc == 0 && job->tasks->hook_steps && s->n)
+		add_hooks(&w);
 	if (rc == 0)
 		rc = steps_select(&w, style, err);
 	if (rc == 0)
@@ -237,6 +261,16 @@ steps_new(const struct export_job *job, const struct id_style *style, struct err
 		return NULL;
 	}
 	return s;
+}
+
+const char *
+steps_about_hooks(const struct task_options *o)
+{
+	if (o->hook_steps)
+		return "The first task runs the on-run-start hooks, the last one on-run-end; the others "
+		    "leave them out.";
+	return o->hooks ? "Each task is a dbt command of its own: on-run-start and on-run-end hooks run "
+	    "in every one." : NULL;
 }
 
 void

@@ -16,6 +16,10 @@
  * as above (after_all, none). A folder that reads another one that reads it again is cut into several
  * parts (parts.h), so that each node is built once and in an order dbt allows.
  *
+ * With job->tasks->hook_steps the first step is a STEP_START, which everything waits for, and the last
+ * a STEP_END, which waits for whatever nothing else waits for. It has to run when those failed, too,
+ * and without making the run a success. The others have no_hooks.
+ *
  * Order:  each step after those it waits for; of those free to stand next, the smallest id first.
  * Edges:  every edge of the graph between built nodes (also over ephemeral and unselected ones), so
  *         that a reader finds them all; none is left out because others imply it.
@@ -39,13 +43,16 @@ enum step_role {
 	STEP_TEST_ALONE,   /* step->node is the test */
 	STEP_TEST_ALL,     /* every test; node is NULL */
 	STEP_PART,         /* step->nodes and step->tests, in dbt's order; node is NULL */
+	STEP_START,        /* `heddle on-run-start`; node is NULL */
+	STEP_END,          /* `heddle on-run-end`, whatever became of the others; node is NULL */
 };
 
 struct step {
 	const char *id;             /* "stg_orders_run"; unique */
 	const char *base;           /* "stg_orders": of its node; the same for build and test */
 	enum step_role role;
-	const char *verb;           /* "run", "seed", "snapshot", "test", "build" */
+	const char *verb;           /* "run", "seed", "snapshot", "test", "build", "on-run-start" */
+	bool no_hooks;              /* with --no-hooks */
 	const struct node *node;
 	const char *const *select;  /* words for --select; none = everything */
 	size_t nselect;
@@ -73,5 +80,8 @@ struct steps {
 
 struct steps *steps_new(const struct export_job *job, const struct id_style *style, struct err *err);
 void steps_free(struct steps *s);    /* NULL is fine */
+
+/* Where the project's hooks run, a sentence for the reader; NULL when it has none. */
+const char *steps_about_hooks(const struct task_options *o);
 
 #endif

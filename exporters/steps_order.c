@@ -79,8 +79,37 @@ join_last(struct work *w)
 		if (w->edges[i].to != last)
 			waited[w->edges[i].from] = 1;
 	for (size_t i = 0; last != NONE && i < w->s->n; i++)
-		if (!waited[i])
+		if (!waited[i] && w->s->v[i].role != STEP_START && w->s->v[i].role != STEP_END)
 			steps_add_edge(w, i, last);
+	free(waited);
+}
+
+/* The first step before whatever waits for nothing, the last one after what nothing waits for. */
+static void
+join_hooks(struct work *w)
+{
+	char *waits = xcalloc(w->s->n + 1, 1), *waited = xcalloc(w->s->n + 1, 1);
+	size_t start = NONE, end = NONE;
+
+	for (size_t i = 0; i < w->s->n; i++) {
+		if (w->s->v[i].role == STEP_START)
+			start = i;
+		if (w->s->v[i].role == STEP_END)
+			end = i;
+	}
+	for (size_t i = 0; i < w->nedges; i++) {
+		waits[w->edges[i].to] = 1;
+		waited[w->edges[i].from] = 1;
+	}
+	for (size_t i = 0; start != NONE && i < w->s->n; i++) {
+		if (i == start || i == end)
+			continue;
+		if (!waits[i])
+			steps_add_edge(w, start, i);
+		if (!waited[i])
+			steps_add_edge(w, i, end);
+	}
+	free(waits);
 	free(waited);
 }
 
@@ -199,6 +228,7 @@ steps_order(struct work *w)
 	for (size_t i = 0; i < w->plan->ntasks; i++)
 		join_task(w, &w->plan->tasks[i]);
 	join_last(w);
+	join_hooks(w);
 	settle_edges(w);
 	sort_steps(w);
 	for (size_t i = 0; i < s->n; i++)

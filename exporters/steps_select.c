@@ -16,6 +16,15 @@ name_step(struct work *w, struct step *s, const struct id_style *style)
 
 	if (s->role == STEP_PART)
 		return;
+	if (s->role == STEP_START || s->role == STEP_END) {
+		char *id = arena_strdup(&w->s->arena, s->verb);
+
+		for (char *c = id; *c; c++)
+			if (*c == '-')
+				*c = style->blank;
+		s->id = s->base = id;
+		return;
+	}
 	if (!s->node) {
 		s->id = s->base = style->blank == '_' ? "tests__all" : "tests--all";
 		return;
@@ -151,6 +160,20 @@ select_all_tests(struct work *w, struct step *s)
 	s->nexclude = w->o->nexclude + units;
 }
 
+/* All nodes of the export: it is they whose schemas are made, and whom the hooks are told of. What
+ * --select and --exclude did not say is not said again. */
+static void
+select_for_hooks(struct work *w, struct step *s)
+{
+	static const char *const all[] = { "fqn:*" };
+	bool said = !w->o->selector && w->o->ntypes == 0 && w->o->nexclude_types == 0;
+
+	s->select = said ? w->o->select : all;
+	s->nselect = said ? w->o->nselect : 1;
+	s->exclude = said ? w->o->exclude : NULL;
+	s->nexclude = said ? w->o->nexclude : 0;
+}
+
 static int
 select_step(struct work *w, struct step *s, struct err *err)
 {
@@ -158,6 +181,10 @@ select_step(struct work *w, struct step *s, struct err *err)
 
 	if (s->role == STEP_TEST_ALL) {
 		select_all_tests(w, s);
+		return 0;
+	}
+	if (s->role == STEP_START || s->role == STEP_END) {
+		select_for_hooks(w, s);
 		return 0;
 	}
 	if (s->role == STEP_PART)

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "exporters/steps.h"
+
 void
 yaml_write_head(struct emit *e, const struct export_job *job, const char *what, bool each)
 {
@@ -9,9 +11,8 @@ yaml_write_head(struct emit *e, const struct export_job *job, const char *what, 
 	    each ? "one task per dbt node" : "the whole project at once");
 	emit_line(e, "# Made by: %s", job->stamp);
 	emit_line(e, "# Out of date?  heddle export --check FILE");
-	if (each && job->tasks->hooks)
-		emit_line(e, "# Each task is a dbt command of its own: on-run-start and "
-		    "on-run-end hooks run in every one.");
+	if (each && steps_about_hooks(job->tasks))
+		emit_line(e, "# %s", steps_about_hooks(job->tasks));
 	if (each && job->tasks->tests != TESTS_NONE)
 		emit_line(e, "# A failed test holds back what reads its model; a test of "
 		    "severity warn never does.");

@@ -8,10 +8,13 @@ replaced, so that it serves requests instead of walking the graph.
 Control socket, to the worker:
   {"op":"start","protocol":1,"verb":"build","args":[...]}
   {"op":"begin","ids":[...],"restore":null|{"started_at","invocation_id","invocation_started_at",
-        "entries":[...]},"dead_runs":[...],"first_started_at":TIME|absent,"batches":{ID:{...}}}
+        "entries":[...]},"dead_runs":[...],"first_started_at":TIME|absent,"batches":{ID:{...}},
+        "elsewhere":[entry,...],"skip_hooks":["on-run-start",...]}
                                              a descriptor may come along: held until the end;
                                              what dead runs left in the database is ended first;
-                                             the rest is what dbt retry keeps of microbatch models
+                                             the rest is what dbt retry keeps of microbatch models;
+                                             results of other processes, for on-run-end; hooks that
+                                             are left out
   {"op":"channels"}                          carries up to 64 sockets; thread i serves the i-th
   {"op":"cancel","id":ID,"attempt":N}
   {"op":"finish","outcomes":[[ID,status,message|null],...],"cancelled":bool}

@@ -87,6 +87,8 @@ class Task(SecondTry, Ephemerals, Cancelling):
         self.adapter = get_adapter(self.config)
         self.end_backends(message.get("dead_runs") or [])
         self.earlier_batches = message.get("batches") or {}
+        self.elsewhere = message.get("elsewhere") or []
+        self.skip_hooks = message.get("skip_hooks") or []
         if message.get("first_started_at"):
             self.original_invocation_started_at = datetime.fromisoformat(
                 message["first_started_at"].replace("Z", "+00:00"))
@@ -169,6 +171,7 @@ class Task(SecondTry, Ephemerals, Cancelling):
             self.started_at = self.restore["started_at"]
             invocation._INVOCATION_ID = self.restore["invocation_id"]
             self.take_back(self.restore["entries"])
+        self.take_back(self.elsewhere)
         status = super().before_run(adapter, selected_uids)
         self.skips = (status is not None and status != RunStatus.Success
                       and bool(getattr(get_flags(), "skip_nodes_if_on_run_start_fails", False)))
@@ -184,6 +187,8 @@ class Task(SecondTry, Ephemerals, Cancelling):
         return status
 
     def safe_run_hooks(self, adapter, hook_type, extra_context):
+        if str(hook_type) in self.skip_hooks:
+            return RunStatus.Success
         if self.restore and str(hook_type) == "on-run-start":
             return RunStatus.Success       # it ran in the process this one follows
         return super().safe_run_hooks(adapter, hook_type, extra_context)
@@ -198,7 +203,7 @@ class Task(SecondTry, Ephemerals, Cancelling):
                 "hooks_failed": any(r.status != RunStatus.Success for r in results)}
 
     def take_back(self, entries):
-        """Results of the process before this one."""
+        """Results of the process before this one, or of others."""
         for text in entries:
             data = json.loads(text)
             try:

@@ -405,6 +405,43 @@ test_parts_of_a_selection(void **state)
 	release(&f);
 }
 
+/* Between a first and a last step is what there is without them. */
+static void
+test_hooks(void **state)
+{
+	struct fixture f, plain;
+
+	(void)state;
+	for (int mode = 0; mode < NTEST_MODES; mode++)
+		for (int size = 0; size < NGRANULARITIES; size++) {
+			load(&plain, (enum test_mode)mode, true);
+			load(&f, (enum test_mode)mode, true);
+			plain.o.granularity = f.o.granularity = (enum granularity)size;
+			f.o.hook_steps = true;
+			make(&plain);
+			make(&f);
+			check_order(&f);
+			assert_int_equal(f.steps->n, plain.steps->n + 2);
+			for (size_t i = 0; i < plain.steps->n; i++) {
+				const struct step *is = &f.steps->v[i + 1], *was = &plain.steps->v[i];
+
+				assert_string_equal(is->id, was->id);
+				assert_true(is->no_hooks && !was->no_hooks);
+				if (was->nafter == 0)
+					assert_true(is->nafter == 1 && is->after[0] == 0);
+				else
+					assert_int_equal(is->nafter, was->nafter);
+			}
+			assert_int_equal(f.steps->v[0].role, STEP_START);
+			assert_int_equal(f.steps->v[f.steps->n - 1].role, STEP_END);
+			assert_string_equal(f.steps->v[f.steps->n - 1].id, "on_run_end");
+			assert_true(f.steps->v[f.steps->n - 1].nafter > 0);
+			assert_true(f.steps->v[0].policy.max_attempts >= 1);
+			release(&f);
+			release(&plain);
+		}
+}
+
 static void
 test_names_dbt_cannot_select(void **state)
 {
@@ -446,6 +483,7 @@ main(void)
 		cmocka_unit_test(test_some_tests_of_a_node),
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_parts_of_a_selection),
+		cmocka_unit_test(test_hooks),
 		cmocka_unit_test(test_names_dbt_cannot_select),
 	};
 

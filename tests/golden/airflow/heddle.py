@@ -3,7 +3,7 @@
 Made by: heddle export airflow --group-by=tag --unit-tests --runner=heddle --command=poetry%20run%20heddle --task-project-dir=/opt/shop --select=+orders plan=dbdc4d4d99feeca8
 Out of date?  heddle export --check FILE
 
-Each task is a dbt command of its own: on-run-start and on-run-end hooks run in every one.
+The first task runs the on-run-start hooks, the last one on-run-end; the others leave them out.
 
 A failed test holds back what reads its model; a test of severity warn never does.
 """
@@ -13,16 +13,20 @@ from datetime import datetime, timedelta
 try:
     from airflow.sdk import DAG, Param, TaskGroup
     from airflow.providers.standard.operators.bash import BashOperator
+    from airflow.providers.standard.operators.empty import EmptyOperator
 except ImportError:  # Airflow 2
     from airflow import DAG
     from airflow.models.param import Param
     from airflow.operators.bash import BashOperator
+    from airflow.operators.empty import EmptyOperator
     from airflow.utils.task_group import TaskGroup
 
 # Airflow gives each task an empty folder of its own. dbt's target folder and log go there, so
 # that tasks side by side do not share them; the saved parse of the project is taken along.
 DBT = 'cp /opt/shop/target/partial_parse.msgpack . 2>/dev/null; DBT_TARGET_PATH="$PWD" DBT_LOG_PATH="$PWD" poetry run heddle'
 FLAGS = " --project-dir /opt/shop"
+NODES = " --no-hooks"
+NO_NODES = ("on-run-start", "on-run-end", "docs generate")
 # A selection that finds nothing is an error, unless the run was narrowed on purpose.
 STRICT = "{% if not params.select %} --warn-error-options '{\"error\": [\"NoNodesForSelectionCriteria\"]}'{% endif %}"
 ONLY = "{{ ',' ~ params.select if params.select }}"
@@ -34,8 +38,9 @@ def dbt(task_id, verb, select, after=(), flags="", **kwargs):
     """One dbt command as a task that waits for others."""
     words = [select] if isinstance(select, str) else select
     select = " --select " + " ".join(word + ONLY for word in words) if words else SELECT
-    refresh = FULL_REFRESH if verb in ("run", "seed", "build") else ""
-    command = f"{DBT} {verb}{select}{flags and ' '}{flags}{FLAGS}{STRICT}{refresh} "
+    refresh = FULL_REFRESH if verb in ("run", "seed", "build", "on-run-start", "on-run-end") else ""
+    nodes = "" if verb in NO_NODES else NODES
+    command = f"{DBT} {verb}{nodes}{select}{flags and ' '}{flags}{FLAGS}{STRICT}{refresh} "
     task = BashOperator(task_id=task_id, bash_command=command, **kwargs)
     for upstream in after:
         # `upstream >> task`, without the hash over the whole DAG that Airflow takes for each edge.
@@ -83,16 +88,19 @@ with DAG(
         parent, _, name = path.rpartition("/")
         folders[path] = TaskGroup(name, parent_group=folders[parent])
 
+    on_run_start = dbt("on_run_start", "on-run-start", "+orders", [], priority_weight=30)
     raw_order_lines__seed = model(
-        "raw_order_lines__seed", "seed", "fqn:shop.raw_order_lines", [], folder="raw",
+        "raw_order_lines__seed", "seed", "fqn:shop.raw_order_lines", [on_run_start], folder="raw",
         priority_weight=19)
     raw_orders__seed = model(
-        "raw_orders__seed", "seed", "fqn:shop.raw_orders", [], folder="raw", priority_weight=18)
+        "raw_orders__seed", "seed", "fqn:shop.raw_orders", [on_run_start], folder="raw",
+        priority_weight=18)
     raw_payments__seed = model(
-        "raw_payments__seed", "seed", "fqn:shop.raw_payments", [], folder="raw", priority_weight=24)
+        "raw_payments__seed", "seed", "fqn:shop.raw_payments", [on_run_start], folder="raw",
+        priority_weight=24)
     raw_products__seed = model(
-        "raw_products__seed", "seed", "fqn:shop.raw_products", [], folder="raw", priority_weight=29,
-        doc_md="The price list, in cents.")
+        "raw_products__seed", "seed", "fqn:shop.raw_products", [on_run_start], folder="raw",
+        priority_weight=29, doc_md="The price list, in cents.")
     stg_order_lines = model(
         "stg_order_lines", "run", "fqn:shop.staging.stg_order_lines", [raw_order_lines__seed.run],
         folder="staging", priority_weight=13, test={"priority_weight": 13},
@@ -121,6 +129,13 @@ with DAG(
     payments_belong_to_orders__test = dbt(
         "payments_belong_to_orders__test", "test", "fqn:shop.payments_belong_to_orders",
         [stg_payments.run, orders.run], priority_weight=1)
+    on_run_end = dbt(
+        "on_run_end", "on-run-end", "+orders",
+        [relationships_stg_orders_customer_id__customer_id__ref_stg_customers___test, orders.test,
+        payments_belong_to_orders__test], trigger_rule="all_done")
+    # on_run_end ends well whatever became of the others: a run is as good as they are.
+    done = EmptyOperator(task_id="done")
+    [dag.get_task(i) for i in sorted({"on_run_end", *on_run_end.upstream_task_ids})] >> done
 
     # Set last, or Airflow would copy them into every task. What a run may be started with:
     # select narrows it, in dbt's selection syntax without blanks; full_refresh rebuilds.
