@@ -1,7 +1,7 @@
 #include "cli/export_folder.h"
 
 #include <errno.h>
-#include <ftw.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,21 +16,6 @@
 
 #define NEW ".heddle-new"
 #define OLD ".heddle-old"
-
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	(void)st;
-	(void)type;
-	(void)at;
-	return remove(path);
-}
-
-static void
-remove_tree(const char *path)
-{
-	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
 
 /* "custom/shop" of "custom/shop/orders_run.py"; "" at the top. New string. */
 static char *
@@ -72,67 +57,114 @@ swap(const char *place, struct err *err)
 	char *new = joined(place, NEW), *old = joined(place, OLD);
 	int rc = 0;
 
-	remove_tree(old);
+	fs_remove_tree(old);
 	if (rename(place, old) < 0 && errno != ENOENT)
 		rc = err_set(err, "%s: cannot be renamed: %s", place, strerror(errno));
 	else if (rename(new, place) < 0) {
 		rc = err_set(err, "%s: cannot be renamed: %s", new, strerror(errno));
 		(void)!rename(old, place);
 	}
-	remove_tree(rc == 0 ? old : new);
+	fs_remove_tree(rc == 0 ? old : new);
 	free(new);
 	free(old);
 	return rc;
 }
 
-/* Into a folder nobody reads yet: it needs no renaming of its own. */
-static int
-write_file(const char *path, const struct bundle_file *f, struct err *err)
-{
-	FILE *file = fopen(path, "w");
-	bool whole = file && fwrite(f->text, 1, f->len, file) == f->len;
+/* A folder that is made beside its place, as nobody reads it before it is there. */
+struct making {
+	int dir;
+	int old;             /* the one in the place now; -1: there is none */
+	struct buf was;      /* room for a file of that */
+};
 
-	if (file && fclose(file) != 0)
-		whole = false;
-	return whole ? 0 : err_set(err, "%s: cannot be written: %s", path, strerror(errno));
+static bool
+is_same(struct making *m, const char *name, const struct bundle_file *f)
+{
+	int fd = m->old < 0 ? -1 : openat(m->old, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return false;
+	buf_reserve(&m->was, f->len + 1);
+	n = read(fd, m->was.data, f->len + 1);    /* one byte more: it may be longer */
+	close(fd);
+	return n == (ssize_t)f->len && memcmp(m->was.data, f->text, f->len) == 0;
 }
 
-/* The files of one folder, from *at on, into a folder beside; *at is moved past them. */
+/* A file that did not change is linked: it keeps its time, and a new one costs more than reading. */
 static int
-write_folder(const char *place, const char *folder, const struct buf *bundle, size_t *at, struct err *err)
+add_file(struct making *m, const struct bundle_file *f, struct err *err)
+{
+	const char *name = fs_base(f->path);
+
+	if (is_same(m, name, f) && linkat(m->old, name, m->dir, name, 0) == 0)
+		return 0;
+	return fs_write_new(m->dir, name, f->text, f->len, err);
+}
+
+/* "custom/shop/orders_run.py" is in "custom/shop". */
+static bool
+is_in(const char *path, const char *folder)
+{
+	size_t len = strlen(folder);
+
+	return strncmp(path, folder, len) == 0 && path[len] == '/' && !strchr(path + len + 1, '/');
+}
+
+/* The files of one folder, from *at on; *at is moved past them. */
+static int
+add_files(struct making *m, const char *folder, const struct buf *bundle, size_t *at,
+    struct err *err)
+{
+	struct bundle_file f;
+	int rc = 0;
+
+	for (size_t next = *at; rc == 0 && bundle_next(bundle, &next, &f); *at = next) {
+		if (!is_in(f.path, folder))
+			break;
+		rc = add_file(m, &f, err);
+	}
+	return rc;
+}
+
+static int
+write_folder(const char *place, const char *folder, const struct buf *bundle, size_t *at,
+    struct err *err)
 {
 	char *new = joined(place, NEW);
-	struct bundle_file f;
+	struct making m = { .dir = -1, .old = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC) };
 	int rc;
 
-	remove_tree(new);
+	fs_remove_tree(new);
 	rc = fs_mkdirs(new, err);
-	for (size_t next = *at; rc == 0 && bundle_next(bundle, &next, &f); *at = next) {
-		char *here = folder_of(f.path), *path;
-		bool ours = strcmp(here, folder) == 0;
-
-		free(here);
-		if (!ours)
-			break;
-		path = fs_join(new, fs_base(f.path));
-		rc = write_file(path, &f, err);
-		free(path);
+	if (rc == 0) {
+		m.dir = open(new, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		rc = m.dir < 0 ? err_sys(err, "%s: cannot open", new) :
+			add_files(&m, folder, bundle, at, err);
 	}
-	if (rc < 0)
-		remove_tree(new);
+	if (m.dir >= 0)
+		close(m.dir);
+	if (m.old >= 0)
+		close(m.old);
+	buf_release(&m.was);
+	if (rc < 0) {
+		err_prefix(err, "%s", place);
+		fs_remove_tree(new);
+	}
 	free(new);
 	return rc;
 }
 
 static int
-put_folder(const char *dir, const char *folder, const struct bundle_file *first, const struct buf *bundle,
-    size_t *at, struct err *err)
+put_folder(const char *dir, const char *folder, const struct bundle_file *first,
+    const struct buf *bundle, size_t *at, struct err *err)
 {
 	char *place = fs_join(dir, folder), *stamped = fs_join(dir, first->path);
 	int rc = 0;
 
 	if (fs_exists(place) && !has_stamp(stamped)) {
-		rc = err_set(err, "%s: was not made by heddle export, and would be replaced", place);
+		rc = err_set(err, "%s: was not made by heddle export, and would be replaced",
+		    place);
 		err_hint(err, "move it away, or take another --name");
 	}
 	if (rc == 0)

@@ -1,6 +1,5 @@
 #include "executor/runner_cli.h"
 
-#include <ftw.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -281,16 +280,6 @@ cli_runner(struct cli_runner *r)
 	return (struct runner){ .self = r, .run = runner_run, .cancel = runner_cancel };
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	remove(path);
-	return 0;
-}
-
 void
 cli_runner_free(struct cli_runner *r)
 {
@@ -301,7 +290,7 @@ cli_runner_free(struct cli_runner *r)
 
 		child_release(&s->child);
 		if (s->made)
-			nftw(s->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+			fs_remove_tree(s->dir);
 		free(s->dir);
 	}
 	rmdir(r->nodes_path);

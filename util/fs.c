@@ -1,5 +1,6 @@
 #include "util/fs.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -85,6 +86,19 @@ out:
 	return rc;
 }
 
+int
+fs_write_new(int dir, const char *name, const void *data, size_t len, struct err *err)
+{
+	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	int rc = 0;
+
+	if (fd < 0 || write_all(fd, data, len) < 0)
+		rc = err_sys(err, "%s: cannot write", name);
+	if (fd >= 0 && close(fd) < 0 && rc == 0)
+		rc = err_sys(err, "%s: cannot write", name);
+	return rc;
+}
+
 unsigned
 fs_umask(void)
 {
@@ -116,6 +130,36 @@ fs_mkdirs(const char *path, struct err *err)
 		rc = err_set(err, "%s: not a folder", path);
 	free(p);
 	return rc;
+}
+
+/* A file, or a folder with what is in it. Most are files: asking first would cost a call each. */
+static void
+remove_at(int dir, const char *name)
+{
+	struct dirent *entry;
+	DIR *folder;
+	int fd;
+
+	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
+		return;
+	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	folder = fd < 0 ? NULL : fdopendir(fd);
+	if (!folder) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while ((entry = readdir(folder)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			remove_at(fd, entry->d_name);
+	closedir(folder);
+	unlinkat(dir, name, AT_REMOVEDIR);
+}
+
+void
+fs_remove_tree(const char *path)
+{
+	remove_at(AT_FDCWD, path);
 }
 
 bool

@@ -18,7 +18,11 @@ int fs_replace(const char *path, const void *data, size_t len, unsigned mode, st
 
 unsigned fs_umask(void);                                /* main thread: it is read by setting it */
 
+/* A new file in a folder that is open as `dir`: for folders that are renamed whole. */
+int fs_write_new(int dir, const char *name, const void *data, size_t len, struct err *err);
+
 int fs_mkdirs(const char *path, struct err *err);       /* like mkdir -p */
+void fs_remove_tree(const char *path);                  /* as much of it as can be removed */
 bool fs_exists(const char *path);
 bool fs_is_dir(const char *path);
 int64_t fs_mtime_ms(const char *path);                  /* -1 when absent */

@@ -54,7 +54,18 @@ has err 'it needs -o FOLDER'
 try 0 export mage --manifest "$AFTER" -o mage
 echo mine >mage/metadata.yaml
 echo stale >mage/custom/shop/gone_run.py
+mkdir mage/custom/shop/__pycache__
+echo cached >mage/custom/shop/__pycache__/orders_run.pyc
+echo elsewhere >elsewhere
+ln -sf ../../../elsewhere mage/custom/shop/orders_test.py
+echo '# edited' >>mage/custom/shop/orders_run.py
+touch -d 2020-01-01 mage/custom/shop/*_run.py
 try 0 export mage --manifest "$AFTER" -o mage
+[ ! -e mage/custom/shop/__pycache__ ] || say 'a folder that is gone stayed'
+[ "$(cat elsewhere)" = elsewhere ] || say 'an export was written through a link'
+[ ! -L mage/custom/shop/orders_test.py ] || say 'a link stayed in the place of a block'
+[ mage/custom/shop/stg_orders_run.py -ot "$HEDDLE" ] || say 'a block that did not change lost its time'
+[ mage/custom/shop/orders_run.py -nt elsewhere ] || say 'a block that was edited is not new'
 [ "$(cat mage/metadata.yaml)" = mine ] || say "the project's own metadata.yaml was overwritten"
 [ ! -e mage/custom/shop/gone_run.py ] || say 'a block that is gone stayed'
 [ "$(find mage -name '*.heddle-*' | wc -l)" = 0 ] || say 'folders of the work stayed'
