@@ -180,6 +180,7 @@ EXPORTERS = \
 	exporters/plan_json.c \
 	exporters/policy.c \
 	exporters/prefect.c \
+	exporters/pycall.c \
 	exporters/pydbt.c \
 	exporters/registry.c \
 	exporters/rows.c \

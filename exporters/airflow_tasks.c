@@ -1,9 +1,8 @@
 /* airflow_tasks.c -- the calls of the generated file that make tasks: model() for a node that is
  * built, with its tests; dbt() for a task that stands alone.
  *
- * Arguments are collected with a BREAK where a line may end, and then put on one line or filled
- * into several. Python strings are quoted, so no BREAK is in them. A token of the file costs Airflow
- * about a quarter of a kilobyte while it is parsed: hence one call a node, not one a task.
+ * A token of the file costs Airflow about a quarter of a kilobyte while it is parsed: hence one call
+ * a node, not one a task.
  */
 #include "exporters/airflow.h"
 
@@ -11,10 +10,10 @@
 #include <string.h>
 
 #include "exporters/node_docs.h"
+#include "exporters/pycall.h"
 #include "util/map.h"
 
-#define WIDTH 100
-#define BREAK "\v"
+#define BREAK PYCALL_BREAK
 
 /* Names that the file has for itself, or Python. */
 static const char *const reserved[] = {
@@ -160,40 +159,6 @@ add_node_facts(struct emit *e, const struct airflow *a, const struct step *s)
 
 /* ---- calls ---- */
 
-/* `open` and the arguments on one line, or filled into lines of their own. */
-static void
-write_call(struct emit *e, const char *open, const struct buf *args, const char *close)
-{
-	size_t room, column = 0;
-
-	if (e->depth * 4 + strlen(open) + args->len + strlen(close) <= WIDTH) {
-		emit_indent(e);
-		emit_add(e, "%s", open);
-		for (size_t i = 0; i < args->len; i++)
-			buf_addc(e->out, args->data[i] == *BREAK ? ' ' : args->data[i]);
-		emit_add(e, "%s\n", close);
-		return;
-	}
-	emit_open(e, "%s", open);
-	room = WIDTH - e->depth * 4;
-	for (const char *s = args->data, *end; ; s = end + 1) {
-		end = s + strcspn(s, BREAK);
-		if (column && column + 1 + (size_t)(end - s) > room) {
-			emit_add(e, "\n");
-			column = 0;
-		}
-		if (column == 0)
-			emit_indent(e);
-		emit_add(e, column ? " " : "");
-		buf_add(e->out, s, (size_t)(end - s));
-		column += (size_t)(end - s) + (column > 0);
-		if (!*end)
-			break;
-	}
-	emit_add(e, "%s\n", close);
-	e->depth--;
-}
-
 /* What a test of a model has besides the usual: a dictionary of arguments for dbt(). */
 static void
 add_test(struct emit *e, const struct airflow *a, const struct step *build, const struct step *s)
@@ -252,7 +217,7 @@ write_model(struct airflow *a, size_t i)
 	add_node_facts(&e, a, s);
 	add_variable(&open, s->base);
 	buf_adds(&open, " = model(");
-	write_call(&a->e, open.data, &args, ")");
+	pycall_write(&a->e, open.data, &args, ")");
 	buf_release(&args);
 	buf_release(&open);
 	buf_release(&flags);
@@ -293,7 +258,7 @@ write_alone(struct airflow *a, const struct step *s)
 	add_alone(&e, a, s, id.data, false);
 	add_variable(&open, id.data);
 	buf_adds(&open, " = dbt(");
-	write_call(&a->e, open.data, &args, ")");
+	pycall_write(&a->e, open.data, &args, ")");
 	if (s->role == STEP_END) {
 		emit_line(&a->e, "# on_run_end ends well whatever became of the others: a run is as good as they are.");
 		emit_line(&a->e, "done = EmptyOperator(task_id=\"done\")");
@@ -319,7 +284,7 @@ airflow_write_link(struct airflow *a, const struct step *s)
 
 	emit_init(&e, &args, &emit_python);
 	add_alone(&e, a, s, airflow_link_id(s), true);
-	write_call(&a->e, "dbt(", &args, "),");
+	pycall_write(&a->e, "dbt(", &args, "),");
 	buf_release(&args);
 }
 

@@ -29,9 +29,10 @@ write_docstring(struct dagster *d)
 static void
 write_imports(struct dagster *d)
 {
-	const char *more[5];
+	const char *more[6];
 	size_t n = 0;
 
+	more[n++] = "import json";
 	more[n++] = "from functools import cache";
 	if (d->nbefore || d->nafter) {
 		more[n++] = "import fcntl";
@@ -40,7 +41,7 @@ write_imports(struct dagster *d)
 	if (d->o->tests != TESTS_NONE)
 		more[n++] = "from collections import defaultdict";
 	more[n] = NULL;
-	pydbt_imports(&d->e, true, more);
+	pydbt_imports(&d->e, d->o, more);
 	emit_line(&d->e, "");
 	emit_line(&d->e, "import dagster as dg");
 	emit_line(&d->e, "");
@@ -91,7 +92,9 @@ write_dbt(struct dagster *d)
 {
 	struct emit *e = &d->e;
 
-	pydbt_function(e, d->o, true);
+	pydbt_results_function(e, d->o);
+	emit_line(e, "");
+	emit_line(e, "");
 	emit_open(e, "def dbt(words, timeout):");
 	emit_line(e, "\"\"\"The same; what is no verdict of a test is a failure that may be tried again.\"\"\"");
 	emit_line(e, "code, results = run_dbt(words, timeout)");

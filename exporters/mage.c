@@ -3,9 +3,12 @@
  *   metadata.yaml                  of the project; made only where there is none
  *   pipelines/NAME/metadata.yaml   the blocks and what they wait for; holds the stamp
  *   pipelines/NAME/triggers.yaml   the schedule
+ *   custom/NAME/__init__.py        run_dbt(), which the blocks share; holds the stamp
  *   custom/NAME/STEP.py            what a block runs
  *
- * Block names are file names: lower case (ids.h). Mage wants both ends of an edge.
+ * Block names are file names: lower case (ids.h). Mage wants both ends of an edge. One file for all
+ * blocks would do, with the words in each block's configuration, but when Mage runs blocks side by
+ * side in one process a block may be given the configuration of another.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,12 +18,12 @@
 #include "exporters/emit.h"
 #include "exporters/exporter.h"
 #include "exporters/policy.h"
+#include "exporters/pycall.h"
 #include "exporters/pydbt.h"
 #include "exporters/steps.h"
-#include "util/text.h"
-#include "util/xalloc.h"
 
 #define DEFAULT_SLOTS 8
+#define MOST_SECONDS 604800    /* of all delays between tries: a week */
 
 struct mage {
 	struct emit yaml, python;
@@ -46,6 +49,12 @@ open_file(struct mage *m, const char *folder, const char *file, const char *suff
 }
 
 /* ---- the pipeline ---- */
+
+static size_t
+whole_seconds(int64_t ms)
+{
+	return (size_t)((ms + 999) / 1000);
+}
 
 static void
 find_below(struct mage *m)
@@ -82,6 +91,24 @@ write_names(struct mage *m, const char *key, const size_t *at, size_t n)
 	emit_add(e, "]\n");
 }
 
+/* To Mage a block's timeout is that of all its tries, and max_delay the sum of all delays, at which it
+ * gives up (60 seconds, when it is not there). run_dbt() sees to the time of one try. */
+static void
+write_policy(struct emit *e, const struct task_policy *p)
+{
+	size_t retries = p->max_attempts - 1, delay = whole_seconds(p->delay_ms), all = 0, next = delay;
+
+	for (size_t i = 0; i < retries && all < MOST_SECONDS; i++) {
+		all += next;
+		next = p->factor > 1 ? 2 * next : next;
+	}
+	if (all > MOST_SECONDS)
+		all = MOST_SECONDS;
+	emit_line(e, "timeout: %z", (retries + 1) * whole_seconds(p->timeout_ms) + all);
+	emit_line(e, "retry_config: {retries: %z, delay: %z, max_delay: %z, exponential_backoff: %s}",
+	    retries, delay, all + 1, p->factor > 1 ? "true" : "false");
+}
+
 static void
 write_block(struct mage *m, size_t at)
 {
@@ -98,13 +125,7 @@ write_block(struct mage *m, size_t at)
 	emit_line(e, "configuration: {file_path: %q}", path.data);
 	write_names(m, "upstream_blocks", s->after, s->nafter);
 	write_names(m, "downstream_blocks", m->below[at], m->nbelow[at]);
-	emit_line(e, "timeout: %z", (size_t)((p.timeout_ms + 999) / 1000));
-	emit_indent(e);
-	emit_add(e, "retry_config: {retries: %z, delay: %z, exponential_backoff: %s", (size_t)(p.max_attempts - 1),
-	    (size_t)((p.delay_ms + 999) / 1000), p.factor > 1 ? "true" : "false");
-	if (p.factor > 1 && p.max_delay_ms)
-		emit_add(e, ", max_delay: %z", (size_t)((p.max_delay_ms + 999) / 1000));
-	emit_add(e, "}\n");
+	write_policy(e, &p);
 	e->depth--;
 	buf_release(&path);
 }
@@ -115,17 +136,20 @@ write_pipeline(struct mage *m)
 	struct emit *e = &m->yaml;
 
 	open_file(m, "pipelines", "metadata", ".yaml");
-	emit_line(e, "# Mage pipeline of the dbt project %c: one block per dbt node.", m->job->title);
+	emit_line(e, "# Mage pipeline of the dbt project %c: one block per %s.", m->job->title,
+	    pydbt_task_is(m->o));
 	emit_line(e, "# Made by: %s", m->job->stamp);
 	emit_line(e, "# Out of date?  heddle export --check FOLDER");
 	if (m->o->hooks)
-		emit_line(e, "# Each block is a dbt command of its own: on-run-start and on-run-end hooks run in every one.");
+		emit_line(e, "# Each block is a dbt command of its own: on-run-start and on-run-end hooks "
+		    "run in every one.");
 	emit_line(e, "name: %q", m->name.data);
 	emit_line(e, "uuid: %q", m->name.data);
 	emit_line(e, "description: %q", m->job->title);
 	emit_line(e, "type: python");
 	emit_open(e, "concurrency_config:");
-	emit_line(e, "block_run_limit: %z", (size_t)(m->o->slots ? m->o->slots : DEFAULT_SLOTS));
+	emit_line(e, "block_run_limit: %z",
+	    (size_t)(m->o->slots ? m->o->slots : DEFAULT_SLOTS));
 	emit_line(e, "pipeline_run_limit: 1");
 	e->depth--;
 	emit_line(e, m->steps->n ? "blocks:" : "blocks: []");
@@ -148,33 +172,40 @@ write_pipeline(struct mage *m)
 
 /* ---- blocks ---- */
 
-static void
-write_command(struct mage *m, const struct step *s)
-{
-	struct argv a = ARGV_INIT;
+static const struct pydbt_self self = {
+	.parameters = ", name, variables", .name = "name",
+	.again = "variables.get(\"retry\", {}).get(\"attempts\", 1) > 1"
+};
 
-	argv_program(&a, m->o);
-	argv_step(&a, s);
-	argv_flags(&a, m->o);
-	argv_add_flag(&a, "--vars", m->o->vars);
-	emit_indent(&m->python);
-	emit_add(&m->python, "command = ");
-	pydbt_list(&m->python, a.v, a.n);
-	emit_add(&m->python, "\n");
-	argv_release(&a);
+static void
+write_shared(struct mage *m)
+{
+	struct emit *e = &m->python;
+
+	open_file(m, "custom", "__init__", ".py");
+	emit_line(e, "\"\"\"What the blocks of the pipeline %s share: how they call dbt.", m->name.data);
+	pydbt_docstring(e, m->job);
+	emit_line(e, "\"\"\"");
+	pydbt_imports(e, m->o, NULL);
+	emit_line(e, "");
+	pydbt_constants(e, m->o);
+	emit_line(e, "");
+	emit_line(e, "");
+	pydbt_function(e, m->o, &self);
 }
 
 static void
 write_file(struct mage *m, const struct step *s)
 {
-	struct emit *e = &m->python;
-	struct task_policy p = policy_of(s);
+	struct emit *e = &m->python, a;
+	struct argv words = ARGV_INIT;
+	struct buf args = BUF_INIT;
 
 	open_file(m, "custom", s->id, ".py");
-	emit_line(e, "import os");
-	emit_line(e, "import subprocess");
-	emit_line(e, "import tempfile");
-	emit_line(e, "from pathlib import Path");
+	emit_line(e, "from os import path");
+	emit_line(e, "from runpy import run_path");
+	emit_line(e, "");
+	emit_line(e, "from mage_ai.settings.repo import get_repo_path");
 	emit_line(e, "");
 	emit_open(e, "if \"custom\" not in globals():");
 	emit_line(e, "from mage_ai.data_preparation.decorators import custom");
@@ -182,20 +213,18 @@ write_file(struct mage *m, const struct step *s)
 	emit_line(e, "");
 	emit_line(e, "");
 	emit_line(e, "@custom");
-	emit_open(e, "def %s(*args, **kwargs):", s->id);
-	write_command(m, s);
-	emit_open(e, "with tempfile.TemporaryDirectory(prefix=\"dbt-\") as target:");
-	emit_line(e, "# Blocks side by side must not share a target folder; the saved parse is taken along.");
-	emit_line(e, "env = {**os.environ, \"DBT_TARGET_PATH\": target, \"DBT_LOG_PATH\": target}");
-	if (m->o->project_dir)
-		emit_line(e, "parsed = Path(%q, \"target\", \"partial_parse.msgpack\")", m->o->project_dir);
-	else
-		emit_line(e, "parsed = Path(os.environ.get(\"DBT_PROJECT_DIR\", \".\"), \"target\", \"partial_parse.msgpack\")");
-	emit_open(e, "if parsed.exists():");
-	emit_line(e, "env.setdefault(\"DBT_PARTIAL_PARSE_FILE_PATH\", str(parsed.resolve()))");
+	emit_open(e, "def run(*args, **kwargs):");
+	emit_line(e, "shared = run_path(path.join(get_repo_path(), \"custom/%s/__init__.py\"))", m->name.data);
+	emit_init(&a, &args, &emit_python);
+	argv_step(&words, s);
+	pycall_list(&a, words.v, words.n);
+	emit_add(&a, "," PYCALL_BREAK "%f", (double)policy_of(s).timeout_ms / 1000);
+	if (pydbt_asks_self(m->o))
+		emit_add(&a, "," PYCALL_BREAK "%q," PYCALL_BREAK "kwargs", s->id);
+	pycall_write(e, "shared[\"run_dbt\"](", &args, ")");
 	e->depth--;
-	emit_line(e, "subprocess.run(command, env=env, timeout=%f, check=True)", (double)p.timeout_ms / 1000);
-	e->depth -= 2;
+	buf_release(&args);
+	argv_release(&words);
 }
 
 static int
@@ -205,7 +234,8 @@ mage_write(const struct export_job *job, struct buf *out, struct err *err)
 
 	if (pydbt_check_options("mage", m.o, err) < 0)
 		return -1;
-	if (m.o->timezone && strcmp(m.o->timezone, "UTC") != 0 && strcmp(m.o->timezone, "Etc/UTC") != 0)
+	if (m.o->timezone && strcmp(m.o->timezone, "UTC") != 0 &&
+	    strcmp(m.o->timezone, "Etc/UTC") != 0)
 		return err_set(err, "--timezone: Mage's schedules are in UTC");
 	m.steps = steps_new(job, &id_file, err);
 	if (!m.steps)
@@ -215,8 +245,7 @@ mage_write(const struct export_job *job, struct buf *out, struct err *err)
 	emit_init(&m.yaml, out, &emit_yaml);
 	emit_init(&m.python, out, &emit_python);
 	write_pipeline(&m);
-	open_file(&m, "custom", "__init__", ".py");
-	emit_line(&m.python, "# Blocks of the pipeline %s. Made by: %s", m.name.data, job->stamp);
+	write_shared(&m);
 	for (size_t i = 0; i < m.steps->n; i++)
 		write_file(&m, &m.steps->v[i]);
 	bundle_open(out, "metadata.yaml");
@@ -232,6 +261,7 @@ const struct exporter exporter_mage = {
 	.summary = "a pipeline with one block per node; -o FOLDER, that of the Mage project",
 	.fields = GRAPH_CONFIG,
 	.runs = true,
+	.parts = true,
 	.folder = "pipelines/*/metadata.yaml",
 	.group_by = GROUP_BY_NONE,
 	.write = mage_write,

@@ -2,9 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "exporters/argv.h"
 #include "exporters/emit.h"
 #include "exporters/exporter.h"
 #include "exporters/policy.h"
+#include "exporters/pycall.h"
 #include "exporters/pydbt.h"
 #include "exporters/steps.h"
 
@@ -50,7 +52,7 @@ is_capped(const struct task_policy *p)
 {
 	double delay = (double)p->delay_ms;
 
-	for (unsigned i = 2; p->max_delay_ms && i < p->max_attempts && delay <= (double)p->max_delay_ms; i++)
+	for (unsigned i = 2; i < p->max_attempts && delay <= (double)p->max_delay_ms; i++)
 		delay *= p->factor;
 	return p->max_delay_ms && delay > (double)p->max_delay_ms;
 }
@@ -65,9 +67,10 @@ doubles(const struct task_policy *p)
 
 /* `open` before each argument. */
 static void
-write_policy(struct emit *e, const struct task_policy *p, const char *open, const char *close)
+write_retries(struct emit *e, const struct task_policy *p, const char *open, const char *close)
 {
-	emit_add(e, "%sretries=%z%s%sretry_delay_seconds=", open, (size_t)(p->max_attempts - 1), close, open);
+	emit_add(e, "%sretries=%z%s%sretry_delay_seconds=", open, (size_t)(p->max_attempts - 1),
+	    close, open);
 	if (p->factor <= 1 || p->max_attempts < 2)
 		emit_add(e, "%f", seconds(p->delay_ms));
 	else if (doubles(p))
@@ -76,7 +79,21 @@ write_policy(struct emit *e, const struct task_policy *p, const char *open, cons
 		write_delays(e, p);
 	if (p->jitter > 0)
 		emit_add(e, "%s%sretry_jitter_factor=%f", close, open, p->jitter);
-	emit_add(e, "%s%stimeout_seconds=%f%s", close, open, seconds(p->timeout_ms), close);
+	emit_add(e, "%s", close);
+}
+
+static void
+write_timeout(struct emit *e, const struct task_policy *p, const char *open, const char *close)
+{
+	emit_add(e, "%stimeout_seconds=%f%s", open, seconds(p->timeout_ms), close);
+}
+
+/* The same retries, whatever the timeout? */
+static bool
+retries_as_usual(const struct flow *f, struct task_policy p)
+{
+	p.timeout_ms = f->usual.timeout_ms;
+	return policy_same(&p, &f->usual);
 }
 
 /* ---- the head of the file ---- */
@@ -86,11 +103,13 @@ write_docstring(struct flow *f)
 {
 	struct emit *e = &f->e;
 
-	emit_line(e, "\"\"\"Prefect flow of the dbt project %c: one task run per dbt node.  Prefect 3.", f->job->title);
+	emit_line(e, "\"\"\"Prefect flow of the dbt project %c: one task run per %s.  Prefect 3.",
+	    f->job->title, pydbt_task_is(f->o));
 	pydbt_docstring(e, f->job);
-	if (f->o->tests != TESTS_NONE) {
+	if (f->o->tests == TESTS_AFTER_EACH || f->o->tests == TESTS_BUILD) {
 		emit_line(e, "");
-		emit_line(e, "A failed test holds back what reads its model; a test of severity warn never does.");
+		emit_line(e, "A failed test holds back what reads its model; a test of severity warn "
+		    "never does.");
 	}
 	emit_line(e, "\"\"\"");
 }
@@ -100,10 +119,12 @@ write_imports(struct flow *f)
 {
 	struct emit *e = &f->e;
 
-	pydbt_imports(e, false, NULL);
+	pydbt_imports(e, f->o, NULL);
 	emit_line(e, "");
 	emit_line(e, "from prefect import flow, task");
 	emit_line(e, "from prefect.cache_policies import NO_CACHE");
+	if (pydbt_asks_self(f->o))
+		emit_line(e, "from prefect.runtime import task_run");
 	if (pydbt_is_scheduled(f->o) && f->o->timezone)
 		emit_line(e, "from prefect.schedules import Cron");
 	emit_line(e, "from prefect.task_runners import ThreadPoolTaskRunner");
@@ -112,45 +133,59 @@ write_imports(struct flow *f)
 	emit_line(e, "");
 }
 
+static const struct pydbt_self self = {
+	.parameters = "", .name = "task_run.name", .again = "task_run.run_count > 1"
+};
+
 static void
 write_task(struct flow *f)
 {
 	struct emit *e = &f->e;
 
 	emit_open(e, "@task(");
-	write_policy(e, &f->usual, "    ", ",\n");
+	write_retries(e, &f->usual, "    ", ",\n");
+	write_timeout(e, &f->usual, "    ", ",\n");
 	emit_line(e, "cache_policy=NO_CACHE,  # what was built before is built again");
 	emit_close(e, ")");
-	pydbt_function(e, f->o, false);
+	pydbt_function(e, f->o, &self);
+	emit_line(e, "");
+	emit_line(e, "");
 }
 
 /* ---- the flow ---- */
 
 /* Arguments of a step whose policy is not the usual one. */
 static void
-write_options(struct flow *f, const struct step *s)
+add_options(struct emit *e, const struct flow *f, const struct step *s)
 {
 	struct task_policy p = policy_of(s);
 
-	if (!policy_same(&p, &f->usual))
-		write_policy(&f->e, &p, ", ", "");
+	if (!retries_as_usual(f, p))
+		write_retries(e, &p, "," PYCALL_BREAK, "");
+	if (p.timeout_ms != f->usual.timeout_ms)
+		write_timeout(e, &p, "," PYCALL_BREAK, "");
 	if (p.pool)
-		emit_add(&f->e, ", tags=[%q]", p.pool);
+		emit_add(e, "," PYCALL_BREAK "tags=[%q]", p.pool);
 }
 
 static void
 write_step(struct flow *f, const struct step *s)
 {
-	struct emit *e = &f->e;
+	struct buf args = BUF_INIT;
+	struct argv words = ARGV_INIT;
+	struct emit e;
 
-	emit_indent(e);
-	emit_add(e, "step(%q, ", s->id);
-	pydbt_command(e, s);
+	emit_init(&e, &args, &emit_python);
+	argv_step(&words, s);
+	emit_add(&e, "%q," PYCALL_BREAK, s->id);
+	pycall_list(&e, words.v, words.n);
 	for (size_t i = 0; i < s->nafter; i++)
-		emit_add(e, "%s%q", i ? ", " : ", [", f->steps->v[s->after[i]].id);
-	emit_add(e, s->nafter ? "]" : "");
-	write_options(f, s);
-	emit_add(e, ")\n");
+		emit_add(&e, "," PYCALL_BREAK "%s%q", i ? "" : "[", f->steps->v[s->after[i]].id);
+	emit_add(&e, s->nafter ? "]" : "");
+	add_options(&e, f, s);
+	pycall_write(&f->e, "step(", &args, ")");
+	argv_release(&words);
+	buf_release(&args);
 }
 
 static void
@@ -158,15 +193,19 @@ write_flow(struct flow *f)
 {
 	struct emit *e = &f->e;
 
-	emit_line(e, "@flow(name=\"%s\", task_runner=ThreadPoolTaskRunner(max_workers=%z))", f->name,
-	    (size_t)(f->o->slots ? f->o->slots : DEFAULT_SLOTS));
+	emit_line(e, "@flow(name=\"%s\", task_runner=ThreadPoolTaskRunner(max_workers=%z))",
+	    f->name, (size_t)(f->o->slots ? f->o->slots : DEFAULT_SLOTS));
 	emit_open(e, "def pipeline(full_refresh: bool = False):");
 	emit_line(e, "runs = {}");
 	emit_line(e, "");
 	emit_open(e, "def step(name, words, after=(), timeout_seconds=TIMEOUT, **options):");
-	emit_line(e, "refresh = [\"--full-refresh\"] if full_refresh and words[0] in (\"run\", \"seed\", \"build\") else []");
-	emit_line(e, "run = run_dbt.with_options(task_run_name=name, timeout_seconds=timeout_seconds, **options)");
-	emit_line(e, "runs[name] = run.submit(words + refresh, timeout_seconds, wait_for=[runs[up] for up in after])");
+	emit_open(e, "if full_refresh and words[0] in (\"run\", \"seed\", \"build\"):");
+	emit_line(e, "words = [*words, \"--full-refresh\"]");
+	e->depth--;
+	emit_line(e, "run = run_dbt.with_options(task_run_name=name, "
+	    "timeout_seconds=timeout_seconds, **options)");
+	emit_line(e, "before = [runs[up] for up in after]");
+	emit_line(e, "runs[name] = run.submit(words, timeout_seconds, wait_for=before)");
 	e->depth--;
 	emit_line(e, "");
 	for (size_t i = 0; i < f->steps->n; i++)
@@ -208,7 +247,7 @@ prefect_write(const struct export_job *job, struct buf *out, struct err *err)
 	for (size_t i = 0; i < f.steps->n; i++) {
 		struct task_policy p = policy_of(&f.steps->v[i]);
 
-		f.backoff = f.backoff || (doubles(&p) && !policy_same(&p, &f.usual));
+		f.backoff = f.backoff || (doubles(&p) && !retries_as_usual(&f, p));
 	}
 	emit_init(&f.e, out, &emit_python);
 	write_docstring(&f);
@@ -231,6 +270,7 @@ const struct exporter exporter_prefect = {
 	.summary = "a flow with one task run per node, served on a schedule; Prefect 3",
 	.fields = GRAPH_CONFIG,
 	.runs = true,
+	.parts = true,
 	.group_by = GROUP_BY_NONE,
 	.write = prefect_write,
 };

@@ -5,6 +5,7 @@
 
 #include "exporters/argv.h"
 #include "exporters/ids.h"
+#include "exporters/pycall.h"
 #include "util/text.h"
 #include "util/xalloc.h"
 
@@ -33,15 +34,36 @@ pydbt_is_scheduled(const struct task_options *o)
 	return o->schedule && strcmp(o->schedule, "none") != 0;
 }
 
-void
-pydbt_imports(struct emit *e, bool results, const char *const *more)
-{
-	const char *names[16] = { "import os", "import signal", "import subprocess", "import tempfile",
-		"from pathlib import Path" };
-	size_t n = 5;
+/* Where the target folder of a command is. */
+enum home {
+	HOME_TEMPORARY,
+	HOME_KEPT,       /* one a task, in the project's */
+	HOME_PROJECT,    /* the project's own: nothing runs beside */
+};
 
-	if (results)
-		names[n++] = "import json";
+static enum home
+home_of(const struct task_options *o)
+{
+	if (o->granularity == GRANULARITY_ALL)
+		return HOME_PROJECT;
+	if (o->granularity != GRANULARITY_NODE && o->runner == RUNNER_HEDDLE)
+		return HOME_KEPT;
+	return HOME_TEMPORARY;
+}
+
+void
+pydbt_imports(struct emit *e, const struct task_options *o, const char *const *more)
+{
+	const char *names[16] = { "import signal", "import subprocess" };
+	enum home home = home_of(o);
+	size_t n = 2;
+
+	if (home == HOME_TEMPORARY)
+		names[n++] = "import tempfile";
+	if (home != HOME_PROJECT) {
+		names[n++] = "import os";
+		names[n++] = "from pathlib import Path";
+	}
 	for (; more && *more && n < sizeof(names) / sizeof(*names); more++)
 		names[n++] = *more;
 	/* `import x` lines before `from x import y` lines, each by name. */
@@ -83,13 +105,18 @@ pydbt_command(struct emit *e, const struct step *s)
 	argv_release(&a);
 }
 
+/* NAME = ["a", "b"] */
 static void
-write_list(struct emit *e, const char *name, const struct argv *a)
+write_list(struct emit *e, const char *open, const struct argv *a)
 {
-	emit_indent(e);
-	emit_add(e, "%s = ", name);
-	pydbt_list(e, a->v, a->n);
-	emit_add(e, "\n");
+	struct buf args = BUF_INIT;
+	struct emit words;
+
+	emit_init(&words, &args, &emit_python);
+	for (size_t i = 0; i < a->n; i++)
+		emit_add(&words, "%s%q", i ? "," PYCALL_BREAK : "", a->v[i]);
+	pycall_write(e, open, &args, "]");
+	buf_release(&args);
 }
 
 void
@@ -100,31 +127,75 @@ pydbt_constants(struct emit *e, const struct task_options *o)
 	argv_program(&program, o);
 	argv_flags(&flags, o);
 	argv_add_flag(&flags, "--vars", o->vars);
-	write_list(e, "DBT", &program);
+	write_list(e, "DBT = [", &program);
 	emit_line(e, "# Of every command. A selection that finds nothing is an error.");
-	write_list(e, "FLAGS", &flags);
+	write_list(e, "FLAGS = [", &flags);
 	argv_release(&program);
 	argv_release(&flags);
 }
 
-void
-pydbt_function(struct emit *e, const struct task_options *o, bool results)
+/* ---- run_dbt() ---- */
+
+bool
+pydbt_asks_self(const struct task_options *o)
 {
-	emit_open(e, "def run_dbt(words, timeout):");
-	emit_line(e, results ?
-	    "\"\"\"One dbt command; its exit code, and what it says of each node if it gets that far.\"\"\"" :
-	    "\"\"\"One dbt command; an exit code other than 0 is raised.\"\"\"");
+	return o->granularity != GRANULARITY_NODE && o->runner == RUNNER_HEDDLE;
+}
+
+const char *
+pydbt_task_is(const struct task_options *o)
+{
+	return o->granularity == GRANULARITY_ALL ? "run" :
+		granularity_name(o->granularity);
+}
+
+/* `Path(project, "target"`: its call is still open. */
+static void
+add_target(struct emit *e, const struct task_options *o)
+{
+	if (o->project_dir)
+		emit_add(e, "Path(%q, \"target\"", o->project_dir);
+	else
+		emit_add(e, "Path(os.environ.get(\"DBT_PROJECT_DIR\", \".\"), \"target\"");
+}
+
+/* The environment of a command with a target folder that no other has. */
+static void
+write_temporary(struct emit *e, const struct task_options *o)
+{
 	emit_open(e, "with tempfile.TemporaryDirectory(prefix=\"dbt-\") as target:");
 	emit_line(e, "# Commands side by side must not share a target folder; the saved parse is taken along.");
 	emit_line(e, "env = {**os.environ, \"DBT_TARGET_PATH\": target, \"DBT_LOG_PATH\": target}");
-	if (o->project_dir)
-		emit_line(e, "parsed = Path(%q, \"target\", \"partial_parse.msgpack\")", o->project_dir);
-	else
-		emit_line(e, "parsed = Path(os.environ.get(\"DBT_PROJECT_DIR\", \".\"), \"target\", \"partial_parse.msgpack\")");
+	emit_indent(e);
+	emit_add(e, "parsed = ");
+	add_target(e, o);
+	emit_add(e, ", \"partial_parse.msgpack\")\n");
 	emit_open(e, "if parsed.exists():");
 	emit_line(e, "env.setdefault(\"DBT_PARTIAL_PARSE_FILE_PATH\", str(parsed.resolve()))");
 	e->depth--;
-	emit_open(e, "with subprocess.Popen([*DBT, *words, *FLAGS], env=env) as process:");
+}
+
+static void
+write_kept(struct emit *e, const struct task_options *o, const char *name)
+{
+	emit_line(e, "# Tasks side by side must not share a target folder. It stays: the next try goes on where");
+	emit_line(e, "# this one ended. Workers on other machines need it shared.");
+	emit_indent(e);
+	emit_add(e, "target = ");
+	add_target(e, o);
+	emit_add(e, ", %s).resolve()\n", name);
+	emit_line(e, "target.mkdir(parents=True, exist_ok=True)");
+	emit_line(e, "env = {**os.environ, \"DBT_TARGET_PATH\": str(target), \"DBT_LOG_PATH\": str(target)}");
+	emit_line(e, "parsed = target.parent / \"partial_parse.msgpack\"");
+	emit_open(e, "if parsed.exists():");
+	emit_line(e, "env.setdefault(\"DBT_PARTIAL_PARSE_FILE_PATH\", str(parsed))");
+	e->depth--;
+}
+
+static void
+write_process(struct emit *e, bool env)
+{
+	emit_open(e, "with subprocess.Popen([*DBT, *words, *FLAGS]%s) as process:", env ? ", env=env" : "");
 	emit_open(e, "try:");
 	emit_line(e, "code = process.wait(timeout)");
 	emit_close(e, "except BaseException:  # too late, or cancelled: dbt gets the chance to cancel its queries");
@@ -138,17 +209,42 @@ pydbt_function(struct emit *e, const struct task_options *o, bool results)
 	e->depth--;
 	emit_line(e, "raise");
 	e->depth -= 2;
-	if (results) {
-		emit_line(e, "written = Path(target, \"run_results.json\")");
-		emit_line(e, "return code, json.loads(written.read_text())[\"results\"] if written.exists() else []");
-	} else {
-		emit_open(e, "if code:");
-		emit_line(e, "raise subprocess.CalledProcessError(code, [*DBT, *words])");
+}
+
+void
+pydbt_results_function(struct emit *e, const struct task_options *o)
+{
+	emit_open(e, "def run_dbt(words, timeout):");
+	emit_line(e, "\"\"\"One dbt command; its exit code, and what it says of each node if it gets "
+	    "that far.\"\"\"");
+	write_temporary(e, o);
+	write_process(e, true);
+	emit_line(e, "written = Path(target, \"run_results.json\")");
+	emit_line(e, "return code, json.loads(written.read_text())[\"results\"] if written.exists() else []");
+	e->depth -= 2;
+}
+
+void
+pydbt_function(struct emit *e, const struct task_options *o, const struct pydbt_self *self)
+{
+	enum home home = home_of(o);
+
+	emit_open(e, "def run_dbt(words, timeout%s):", pydbt_asks_self(o) ? self->parameters : "");
+	emit_line(e, "\"\"\"One %s command; an exit code other than 0 is raised.\"\"\"",
+	    task_runner_name(o->runner));
+	if (home == HOME_TEMPORARY)
+		write_temporary(e, o);
+	else if (home == HOME_KEPT)
+		write_kept(e, o, self->name);
+	if (pydbt_asks_self(o)) {
+		emit_open(e, "if %s:", self->again);
+		emit_line(e, "words = [*words, \"--resume\"]  # builds what the last try left");
 		e->depth--;
 	}
-	e->depth -= 2;
-	emit_line(e, "");
-	emit_line(e, "");
+	write_process(e, home != HOME_PROJECT);
+	emit_open(e, "if code:");
+	emit_line(e, "raise subprocess.CalledProcessError(code, [*DBT, *words])");
+	e->depth -= home == HOME_TEMPORARY ? 3 : 2;
 }
 
 char *

@@ -1,4 +1,4 @@
-"""Runs run_dbt() of dagster_file.py and prefect_file.py with a script in place of dbt; run_dbt.sh calls it."""
+"""Runs run_dbt() of what run_dbt.sh has exported, with a script in place of dbt and of heddle."""
 import importlib.util
 import json
 import os
@@ -8,7 +8,7 @@ import types
 
 DBT = """#!%s
 import json, os, signal, sys, time
-target = os.environ["DBT_TARGET_PATH"]
+target = os.environ.get("DBT_TARGET_PATH")
 said = {"argv": sys.argv[1:], "target": target, "parsed": os.environ.get("DBT_PARTIAL_PARSE_FILE_PATH")}
 def stop(*_):
     said["interrupted"] = True
@@ -80,6 +80,46 @@ def check(is_it, want, what):
         sys.exit("%s: %r, not %r" % (what, is_it, want))
 
 
+def check_larger_tasks():
+    """Of tasks that heddle runs: a target folder that stays, and --resume from the second try on."""
+    runtime = types.SimpleNamespace(name="staging", run_count=1)
+    module("prefect.runtime", task_run=runtime)
+    flow = load("prefect_folders")
+    kept = os.path.realpath("target/staging")
+    for count in (1, 2):
+        runtime.run_count = count
+        flow.run_dbt(["build", "silent"], 30)
+        check(said()["argv"][2:3] == ["--resume"], count > 1, "Prefect, try %d resumes" % count)
+        check(said()["target"], kept, "Prefect: the target folder of a larger task")
+    load("prefect_whole").run_dbt(["build", "silent"], 30)
+    check(said()["target"], None, "the one task of all uses the project's own target folder")
+
+
+def run_block(project, name, **variables):
+    repo = os.path.abspath(project)
+    module("mage_ai.settings.repo", get_repo_path=lambda: repo)
+    spec = importlib.util.spec_from_file_location(name, "%s/custom/shop/%s.py" % (project, name))
+    block = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(block)
+    block.run(**variables)
+    return said()
+
+
+def check_mage():
+    for name in ("mage_ai", "mage_ai.settings", "mage_ai.data_preparation"):
+        module(name)
+    module("mage_ai.data_preparation.decorators", custom=lambda function: function)
+    told = run_block("mage_nodes", "stg_orders_run", retry={"attempts": 2})
+    check(told["argv"], ["run", "--select", "fqn:shop.staging.stg_orders"] + told["argv"][3:], "Mage: words")
+    check("--resume" in told["argv"], False, "Mage: dbt cannot resume")
+    check(os.path.exists(told["target"]), False, "Mage: the target folder is gone")
+    for attempts in (1, 2):
+        told = run_block("mage_folders", "staging", retry={"attempts": attempts})
+        check("--resume" in told["argv"], attempts > 1, "Mage, try %d resumes" % attempts)
+        check(told["target"], os.path.realpath("target/staging"), "Mage: the target folder of a larger task")
+    check("--resume" in run_block("mage_folders", "staging")["argv"], False, "Mage: run by hand")
+
+
 def main():
     with open("dbt", "w") as f:
         f.write(DBT % sys.executable)
@@ -117,6 +157,9 @@ def main():
                 break
         os.remove("waits")
         check(said().get("interrupted"), True, "dbt is interrupted when the time is over")
+
+    check_larger_tasks()
+    check_mage()
 
     # Verdicts: by the test's name, with or without the hash; else by the exit code.
     check(os.path.exists("pwned"), False, "no shell")

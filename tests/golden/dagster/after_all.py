@@ -18,7 +18,9 @@ import dagster as dg
 
 DBT = ["heddle"]
 # Of every command. A selection that finds nothing is an error.
-FLAGS = ["--project-dir", "/opt/shop", "--warn-error-options", '{"error": ["NoNodesForSelectionCriteria"]}']
+FLAGS = [
+    "--project-dir", "/opt/shop", "--warn-error-options",
+    '{"error": ["NoNodesForSelectionCriteria"]}']
 KINDS = {"dbt", "duckdb"}
 TIMEOUT = 7200  # seconds; of each command
 RETRY = dg.RetryPolicy(max_retries=4, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)

@@ -22,7 +22,9 @@ import dagster as dg
 
 DBT = ["dbt"]
 # Of every command. A selection that finds nothing is an error.
-FLAGS = ["--warn-error-options", '{"error": ["NoNodesForSelectionCriteria"]}', "--vars", '{"day": "today"}']
+FLAGS = [
+    "--warn-error-options", '{"error": ["NoNodesForSelectionCriteria"]}', "--vars",
+    '{"day": "today"}']
 KINDS = {"dbt", "duckdb"}
 TIMEOUT = 3600  # seconds; of each command
 RETRY = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)

@@ -1,11 +1,9 @@
-"""Prefect flow of the dbt project shop: one task run per dbt node.  Prefect 3.
+"""Prefect flow of the dbt project shop: one task run per node.  Prefect 3.
 
 Made by: heddle export prefect --tests=after_all --runner=heddle --command=poetry%20run%20heddle --vars=%7B%22day%22:%20%22today%22%7D --task-project-dir=/opt/shop --select=+orders plan=dbdc4d4d99feeca8
 Out of date?  heddle export --check FILE
 
 Each task is a dbt command of its own: on-run-start and on-run-end hooks run in every one.
-
-A failed test holds back what reads its model; a test of severity warn never does.
 """
 import os
 import signal
@@ -20,7 +18,9 @@ from prefect.tasks import exponential_backoff
 
 DBT = ["poetry", "run", "heddle"]
 # Of every command. A selection that finds nothing is an error.
-FLAGS = ["--project-dir", "/opt/shop", "--warn-error-options", '{"error": ["NoNodesForSelectionCriteria"]}', "--vars", '{"day": "today"}']
+FLAGS = [
+    "--project-dir", "/opt/shop", "--warn-error-options",
+    '{"error": ["NoNodesForSelectionCriteria"]}', "--vars", '{"day": "today"}']
 TIMEOUT = 3600  # seconds
 
 
@@ -32,7 +32,7 @@ TIMEOUT = 3600  # seconds
     cache_policy=NO_CACHE,  # what was built before is built again
 )
 def run_dbt(words, timeout):
-    """One dbt command; an exit code other than 0 is raised."""
+    """One heddle command; an exit code other than 0 is raised."""
     with tempfile.TemporaryDirectory(prefix="dbt-") as target:
         # Commands side by side must not share a target folder; the saved parse is taken along.
         env = {**os.environ, "DBT_TARGET_PATH": target, "DBT_LOG_PATH": target}
@@ -58,20 +58,32 @@ def pipeline(full_refresh: bool = False):
     runs = {}
 
     def step(name, words, after=(), timeout_seconds=TIMEOUT, **options):
-        refresh = ["--full-refresh"] if full_refresh and words[0] in ("run", "seed", "build") else []
+        if full_refresh and words[0] in ("run", "seed", "build"):
+            words = [*words, "--full-refresh"]
         run = run_dbt.with_options(task_run_name=name, timeout_seconds=timeout_seconds, **options)
-        runs[name] = run.submit(words + refresh, timeout_seconds, wait_for=[runs[up] for up in after])
+        before = [runs[up] for up in after]
+        runs[name] = run.submit(words, timeout_seconds, wait_for=before)
 
     step("raw_order_lines__seed", ["seed", "--select", "fqn:shop.raw_order_lines"])
     step("raw_orders__seed", ["seed", "--select", "fqn:shop.raw_orders"])
     step("raw_payments__seed", ["seed", "--select", "fqn:shop.raw_payments"])
     step("raw_products__seed", ["seed", "--select", "fqn:shop.raw_products"])
-    step("stg_order_lines_run", ["run", "--select", "fqn:shop.staging.stg_order_lines"], ["raw_order_lines__seed"])
+    step(
+        "stg_order_lines_run", ["run", "--select", "fqn:shop.staging.stg_order_lines"],
+        ["raw_order_lines__seed"])
     step("stg_orders_run", ["run", "--select", "fqn:shop.staging.stg_orders"], ["raw_orders__seed"])
-    step("stg_payments_run", ["run", "--select", "fqn:shop.staging.stg_payments"], ["raw_payments__seed"])
-    step("stg_products_run", ["run", "--select", "fqn:shop.staging.stg_products"], ["raw_products__seed"])
-    step("orders_run", ["run", "--select", "fqn:shop.marts.orders"], ["stg_order_lines_run", "stg_orders_run", "stg_payments_run", "stg_products_run"])
-    step("tests__all", ["test", "--select", "+orders", "--exclude", "resource_type:unit_test"], ["orders_run"])
+    step(
+        "stg_payments_run", ["run", "--select", "fqn:shop.staging.stg_payments"],
+        ["raw_payments__seed"])
+    step(
+        "stg_products_run", ["run", "--select", "fqn:shop.staging.stg_products"],
+        ["raw_products__seed"])
+    step(
+        "orders_run", ["run", "--select", "fqn:shop.marts.orders"], ["stg_order_lines_run",
+        "stg_orders_run", "stg_payments_run", "stg_products_run"])
+    step(
+        "tests__all", ["test", "--select", "+orders", "--exclude", "resource_type:unit_test"],
+        ["orders_run"])
     return list(runs.values())  # a failed one fails the flow
 
 

@@ -1,4 +1,4 @@
-"""Prefect flow of the dbt project shop nightly: one task run per dbt node.  Prefect 3.
+"""Prefect flow of the dbt project shop nightly: one task run per node.  Prefect 3.
 
 Made by: heddle export prefect --name=shop%20nightly --tests=build --unit-tests --schedule=0%206%20*%20*%201-5 --timezone=Europe/Berlin --slots=3 --retries=1 plan=14f9a8e8eb727814
 Out of date?  heddle export --check FILE
@@ -59,35 +59,95 @@ def pipeline(full_refresh: bool = False):
     runs = {}
 
     def step(name, words, after=(), timeout_seconds=TIMEOUT, **options):
-        refresh = ["--full-refresh"] if full_refresh and words[0] in ("run", "seed", "build") else []
+        if full_refresh and words[0] in ("run", "seed", "build"):
+            words = [*words, "--full-refresh"]
         run = run_dbt.with_options(task_run_name=name, timeout_seconds=timeout_seconds, **options)
-        runs[name] = run.submit(words + refresh, timeout_seconds, wait_for=[runs[up] for up in after])
+        before = [runs[up] for up in after]
+        runs[name] = run.submit(words, timeout_seconds, wait_for=before)
 
-    step("days_build", ["build", "--select", "fqn:shop.semantic.days", "--indirect-selection", "cautious"])
-    step("raw_customers__seed", ["build", "--select", "fqn:shop.raw_customers", "--indirect-selection", "cautious"])
-    step("raw_order_lines__seed", ["build", "--select", "fqn:shop.raw_order_lines", "--indirect-selection", "cautious"])
-    step("raw_orders__seed", ["build", "--select", "fqn:shop.raw_orders", "--indirect-selection", "cautious"])
-    step("raw_payments__seed", ["build", "--select", "fqn:shop.raw_payments", "--indirect-selection", "cautious"])
-    step("raw_products__seed", ["build", "--select", "fqn:shop.raw_products", "--indirect-selection", "cautious"])
-    step("stg_customers_build", ["build", "--select", "fqn:shop.staging.stg_customers", "--indirect-selection", "cautious"], ["raw_customers__seed"])
-    step("stg_order_lines_build", ["build", "--select", "fqn:shop.staging.stg_order_lines", "--indirect-selection", "cautious"], ["raw_order_lines__seed"])
-    step("stg_orders_build", ["build", "--select", "fqn:shop.staging.stg_orders", "--indirect-selection", "cautious"], ["raw_orders__seed"])
-    step("relationships_stg_orders_customer_id__customer_id__ref_stg_customers___test", ["test", "--select", "fqn:shop.staging.relationships_stg_orders_customer_id__customer_id__ref_stg_customers_"], ["stg_customers_build", "stg_orders_build"])
-    step("stg_payments_build", ["build", "--select", "fqn:shop.staging.stg_payments", "--indirect-selection", "cautious"], ["raw_payments__seed"])
-    step("stg_products_build", ["build", "--select", "fqn:shop.staging.stg_products", "--indirect-selection", "cautious"], ["raw_products__seed"])
-    step("order_lines_build", ["build", "--select", "fqn:shop.marts.order_lines", "--indirect-selection", "cautious"], ["stg_order_lines_build", "stg_orders_build", "stg_products_build"])
-    step("orders_build", ["build", "--select", "fqn:shop.marts.orders", "--indirect-selection", "cautious"], ["stg_order_lines_build", "stg_orders_build", "stg_payments_build", "stg_products_build"])
-    step("payments_belong_to_orders__test", ["test", "--select", "fqn:shop.payments_belong_to_orders"], ["stg_payments_build", "orders_build"])
-    step("customers_unit_test", ["test", "--select", "fqn:shop.marts.customers.returned_orders_do_not_count"], ["stg_customers_build", "relationships_stg_orders_customer_id__customer_id__ref_stg_customers___test", "orders_build", "payments_belong_to_orders__test"])
-    step("customers_build", ["build", "--select", "fqn:shop.marts.customers", "--indirect-selection", "cautious", "--exclude", "resource_type:unit_test"], ["stg_customers_build", "orders_build", "customers_unit_test"])
-    step("daily_revenue_build", ["build", "--select", "fqn:shop.marts.finance.daily_revenue", "--indirect-selection", "cautious"], ["orders_build", "payments_belong_to_orders__test"])
-    step("monthly_revenue_build", ["build", "--select", "fqn:shop.marts.finance.monthly_revenue", "--indirect-selection", "cautious"], ["daily_revenue_build"])
-    step("product_prices__snapshot", ["build", "--select", "fqn:shop.product_prices", "--indirect-selection", "cautious"], ["stg_products_build"])
-    step("product_sales__v2_build", ["build", "--select", "fqn:shop.marts.product_sales.v2", "--indirect-selection", "cautious"], ["order_lines_build", "product_prices__snapshot"])
-    step("returns_build", ["build", "--select", "fqn:shop.marts.returns", "--indirect-selection", "cautious"], ["orders_build", "payments_belong_to_orders__test"])
-    step("web__visits__source_test", ["test", "--select", "fqn:shop.staging.source_not_null_web_visits_visit_id", "fqn:shop.staging.source_unique_web_visits_visit_id", "--indirect-selection", "empty"])
-    step("stg_visits_build", ["build", "--select", "fqn:shop.staging.stg_visits", "--indirect-selection", "cautious"], ["web__visits__source_test"])
-    step("visitors_build", ["build", "--select", "fqn:shop.marts.visitors", "--indirect-selection", "cautious"], ["customers_build", "stg_visits_build"])
+    step(
+        "days_build", ["build", "--select", "fqn:shop.semantic.days", "--indirect-selection",
+        "cautious"])
+    step(
+        "raw_customers__seed", ["build", "--select", "fqn:shop.raw_customers",
+        "--indirect-selection", "cautious"])
+    step(
+        "raw_order_lines__seed", ["build", "--select", "fqn:shop.raw_order_lines",
+        "--indirect-selection", "cautious"])
+    step(
+        "raw_orders__seed", ["build", "--select", "fqn:shop.raw_orders", "--indirect-selection",
+        "cautious"])
+    step(
+        "raw_payments__seed", ["build", "--select", "fqn:shop.raw_payments", "--indirect-selection",
+        "cautious"])
+    step(
+        "raw_products__seed", ["build", "--select", "fqn:shop.raw_products", "--indirect-selection",
+        "cautious"])
+    step(
+        "stg_customers_build", ["build", "--select", "fqn:shop.staging.stg_customers",
+        "--indirect-selection", "cautious"], ["raw_customers__seed"])
+    step(
+        "stg_order_lines_build", ["build", "--select", "fqn:shop.staging.stg_order_lines",
+        "--indirect-selection", "cautious"], ["raw_order_lines__seed"])
+    step(
+        "stg_orders_build", ["build", "--select", "fqn:shop.staging.stg_orders",
+        "--indirect-selection", "cautious"], ["raw_orders__seed"])
+    step(
+        "relationships_stg_orders_customer_id__customer_id__ref_stg_customers___test", ["test",
+        "--select",
+        "fqn:shop.staging.relationships_stg_orders_customer_id__customer_id__ref_stg_customers_"],
+        ["stg_customers_build", "stg_orders_build"])
+    step(
+        "stg_payments_build", ["build", "--select", "fqn:shop.staging.stg_payments",
+        "--indirect-selection", "cautious"], ["raw_payments__seed"])
+    step(
+        "stg_products_build", ["build", "--select", "fqn:shop.staging.stg_products",
+        "--indirect-selection", "cautious"], ["raw_products__seed"])
+    step(
+        "order_lines_build", ["build", "--select", "fqn:shop.marts.order_lines",
+        "--indirect-selection", "cautious"], ["stg_order_lines_build", "stg_orders_build",
+        "stg_products_build"])
+    step(
+        "orders_build", ["build", "--select", "fqn:shop.marts.orders", "--indirect-selection",
+        "cautious"], ["stg_order_lines_build", "stg_orders_build", "stg_payments_build",
+        "stg_products_build"])
+    step(
+        "payments_belong_to_orders__test", ["test", "--select",
+        "fqn:shop.payments_belong_to_orders"], ["stg_payments_build", "orders_build"])
+    step(
+        "customers_unit_test", ["test", "--select",
+        "fqn:shop.marts.customers.returned_orders_do_not_count"], ["stg_customers_build",
+        "relationships_stg_orders_customer_id__customer_id__ref_stg_customers___test",
+        "orders_build", "payments_belong_to_orders__test"])
+    step(
+        "customers_build", ["build", "--select", "fqn:shop.marts.customers", "--indirect-selection",
+        "cautious", "--exclude", "resource_type:unit_test"], ["stg_customers_build", "orders_build",
+        "customers_unit_test"])
+    step(
+        "daily_revenue_build", ["build", "--select", "fqn:shop.marts.finance.daily_revenue",
+        "--indirect-selection", "cautious"], ["orders_build", "payments_belong_to_orders__test"])
+    step(
+        "monthly_revenue_build", ["build", "--select", "fqn:shop.marts.finance.monthly_revenue",
+        "--indirect-selection", "cautious"], ["daily_revenue_build"])
+    step(
+        "product_prices__snapshot", ["build", "--select", "fqn:shop.product_prices",
+        "--indirect-selection", "cautious"], ["stg_products_build"])
+    step(
+        "product_sales__v2_build", ["build", "--select", "fqn:shop.marts.product_sales.v2",
+        "--indirect-selection", "cautious"], ["order_lines_build", "product_prices__snapshot"])
+    step(
+        "returns_build", ["build", "--select", "fqn:shop.marts.returns", "--indirect-selection",
+        "cautious"], ["orders_build", "payments_belong_to_orders__test"])
+    step(
+        "web__visits__source_test", ["test", "--select",
+        "fqn:shop.staging.source_not_null_web_visits_visit_id",
+        "fqn:shop.staging.source_unique_web_visits_visit_id", "--indirect-selection", "empty"])
+    step(
+        "stg_visits_build", ["build", "--select", "fqn:shop.staging.stg_visits",
+        "--indirect-selection", "cautious"], ["web__visits__source_test"])
+    step(
+        "visitors_build", ["build", "--select", "fqn:shop.marts.visitors", "--indirect-selection",
+        "cautious"], ["customers_build", "stg_visits_build"])
     return list(runs.values())  # a failed one fails the flow
 
 

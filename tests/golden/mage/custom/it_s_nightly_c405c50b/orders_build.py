@@ -1,19 +1,14 @@
-import os
-import subprocess
-import tempfile
-from pathlib import Path
+from os import path
+from runpy import run_path
+
+from mage_ai.settings.repo import get_repo_path
 
 if "custom" not in globals():
     from mage_ai.data_preparation.decorators import custom
 
 
 @custom
-def orders_build(*args, **kwargs):
-    command = ["heddle", "build", "--select", "fqn:shop.marts.orders", "--indirect-selection", "cautious", "--project-dir", "/opt/shop", "--warn-error-options", '{"error": ["NoNodesForSelectionCriteria"]}', "--vars", '{"day": "today"}']
-    with tempfile.TemporaryDirectory(prefix="dbt-") as target:
-        # Blocks side by side must not share a target folder; the saved parse is taken along.
-        env = {**os.environ, "DBT_TARGET_PATH": target, "DBT_LOG_PATH": target}
-        parsed = Path("/opt/shop", "target", "partial_parse.msgpack")
-        if parsed.exists():
-            env.setdefault("DBT_PARTIAL_PARSE_FILE_PATH", str(parsed.resolve()))
-        subprocess.run(command, env=env, timeout=90, check=True)
+def run(*args, **kwargs):
+    shared = run_path(path.join(get_repo_path(), "custom/it_s_nightly_c405c50b/__init__.py"))
+    shared["run_dbt"](
+        ["build", "--select", "fqn:shop.marts.orders", "--indirect-selection", "cautious"], 90)

@@ -1,19 +1,13 @@
-import os
-import subprocess
-import tempfile
-from pathlib import Path
+from os import path
+from runpy import run_path
+
+from mage_ai.settings.repo import get_repo_path
 
 if "custom" not in globals():
     from mage_ai.data_preparation.decorators import custom
 
 
 @custom
-def orders_run(*args, **kwargs):
-    command = ["dbt", "run", "--select", "fqn:shop.marts.orders", "--warn-error-options", '{"error": ["NoNodesForSelectionCriteria"]}']
-    with tempfile.TemporaryDirectory(prefix="dbt-") as target:
-        # Blocks side by side must not share a target folder; the saved parse is taken along.
-        env = {**os.environ, "DBT_TARGET_PATH": target, "DBT_LOG_PATH": target}
-        parsed = Path(os.environ.get("DBT_PROJECT_DIR", "."), "target", "partial_parse.msgpack")
-        if parsed.exists():
-            env.setdefault("DBT_PARTIAL_PARSE_FILE_PATH", str(parsed.resolve()))
-        subprocess.run(command, env=env, timeout=3600, check=True)
+def run(*args, **kwargs):
+    shared = run_path(path.join(get_repo_path(), "custom/shop/__init__.py"))
+    shared["run_dbt"](["run", "--select", "fqn:shop.marts.orders"], 3600)
