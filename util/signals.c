@@ -3,7 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <unistd.h>
+
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 static int pipe_fd[2] = { -1, -1 };
 static const int watched[] = { SIGINT, SIGTERM, SIGHUP };
@@ -37,6 +42,76 @@ handle_all(void (*handler)(int))
 	}
 }
 
+/* ---- the end of our parent ---- */
+
+#ifdef __linux__
+#define PARENT_GONE SIGUSR2
+
+static pid_t parent;
+
+/* Sent for a thread of the parent as well. */
+static void
+on_parent_gone(int signo)
+{
+	(void)signo;
+	if (getppid() != parent)
+		on_signal(SIGHUP);
+}
+
+static bool
+is_ignored(int signo)
+{
+	struct sigaction was;
+
+	return sigaction(signo, NULL, &was) == 0 && was.sa_handler == SIG_IGN;
+}
+
+static bool
+outlives_parent(void)
+{
+	int terminal = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+
+	if (terminal >= 0)
+		close(terminal);
+	return terminal >= 0 || getsid(0) == getpid() || is_ignored(SIGINT) || is_ignored(SIGHUP);
+}
+
+static void
+watch_parent(void)
+{
+	struct sigaction sa = { .sa_handler = on_parent_gone, .sa_flags = SA_RESTART };
+
+	if (outlives_parent())
+		return;
+	parent = getppid();
+	sigemptyset(&sa.sa_mask);
+	sigaction(PARENT_GONE, &sa, NULL);
+	prctl(PR_SET_PDEATHSIG, PARENT_GONE);
+}
+
+static void
+leave_parent(void)
+{
+	struct sigaction sa = { .sa_handler = SIG_DFL };
+
+	prctl(PR_SET_PDEATHSIG, 0);
+	sigemptyset(&sa.sa_mask);
+	sigaction(PARENT_GONE, &sa, NULL);
+}
+#else
+static void
+watch_parent(void)
+{
+}
+
+static void
+leave_parent(void)
+{
+}
+#endif
+
+/* ---- all of them ---- */
+
 int
 signals_open(struct err *err)
 {
@@ -51,6 +126,7 @@ signals_open(struct err *err)
 	sigemptyset(&ignore.sa_mask);
 	sigaction(SIGPIPE, &ignore, NULL);
 	sigaction(SIGXFSZ, &ignore, NULL);
+	watch_parent();
 	handle_all(on_signal);
 	return 0;
 }
@@ -76,6 +152,7 @@ signals_close(void)
 {
 	if (pipe_fd[0] < 0)
 		return;
+	leave_parent();
 	handle_all(SIG_DFL);
 	close(pipe_fd[0]);
 	close(pipe_fd[1]);

@@ -55,7 +55,10 @@ class Project:
 
     def start(self, *words, env=None):
         """A run whose slow node is under way, and the worker's processes."""
-        p = start([HEDDLE, *(words or ("build", "--threads", "2"))], self.dir, env)
+        return self.start_argv([HEDDLE, *(words or ("build", "--threads", "2"))], env)
+
+    def start_argv(self, argv, env=None):
+        p = start(argv, self.dir, env)
         wait_until("the slow node runs", lambda: self.under_way() or p.poll() is not None, 60)
         time.sleep(0.3)
         assert p.poll() is None, "ended early: %s\n%s" % (p.returncode, p.communicate()[0])
@@ -114,6 +117,25 @@ def case_sigterm():
 
 def case_sighup():
     stopped_by(signal.SIGHUP, 129)
+
+
+def case_parent_killed():
+    """A scheduler that was killed cannot stop what it had started. A script's `&` is meant to live on."""
+    run = " ".join([HEDDLE, "build", "--threads", "2"])
+    with Project(ENDLESS) as project:
+        for script, lives in ((run + " & wait", True), (run + "; true", False)):
+            shutil.rmtree(os.path.join(project.dir, "target"), ignore_errors=True)
+            p = project.start_argv(["sh", "-c", script])
+            os.kill(p.pid, signal.SIGKILL)
+            heddle = p.family[0]
+            if lives:
+                time.sleep(1)
+                assert alive(heddle), p.communicate()[0]
+                os.kill(heddle, signal.SIGTERM)
+            out, _ = p.communicate(timeout=20)
+            all_gone(p)
+            assert ("SIGTERM" if lives else "SIGHUP") in out, out
+            story(project)
 
 
 def case_signal_while_dbt_starts():
