@@ -140,9 +140,8 @@ write_pipeline(struct mage *m)
 	    pydbt_task_is(m->o));
 	emit_line(e, "# Made by: %s", m->job->stamp);
 	emit_line(e, "# Out of date?  heddle export --check FOLDER");
-	if (m->o->hooks)
-		emit_line(e, "# Each block is a dbt command of its own: on-run-start and on-run-end hooks "
-		    "run in every one.");
+	if (steps_about_hooks(m->o))
+		emit_line(e, "# %s", steps_about_hooks(m->o));
 	emit_line(e, "name: %q", m->name.data);
 	emit_line(e, "uuid: %q", m->name.data);
 	emit_line(e, "description: %q", m->job->title);
@@ -166,7 +165,8 @@ write_pipeline(struct mage *m)
 	emit_line(e, "schedule_interval: %q", m->o->schedule);
 	emit_line(e, "start_time: 2024-01-01 00:00:00");
 	emit_line(e, "status: active");
-	emit_line(e, "settings: {skip_if_previous_running: true}");
+	emit_line(e, "# What does not wait for a failed block goes on; the run has failed all the same.");
+	emit_line(e, "settings: {skip_if_previous_running: true, allow_blocks_to_fail: true}");
 	e->depth--;
 }
 

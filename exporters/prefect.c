@@ -123,6 +123,8 @@ write_imports(struct flow *f)
 	emit_line(e, "");
 	emit_line(e, "from prefect import flow, task");
 	emit_line(e, "from prefect.cache_policies import NO_CACHE");
+	if (f->o->hook_steps)
+		emit_line(e, "from prefect.futures import wait");
 	if (pydbt_asks_self(f->o))
 		emit_line(e, "from prefect.runtime import task_run");
 	if (pydbt_is_scheduled(f->o) && f->o->timezone)
@@ -169,6 +171,14 @@ add_options(struct emit *e, const struct flow *f, const struct step *s)
 }
 
 static void
+add_after(struct emit *e, const struct flow *f, const struct step *s)
+{
+	for (size_t i = 0; i < s->nafter; i++)
+		emit_add(e, "," PYCALL_BREAK "%s%q", i ? "" : "[", f->steps->v[s->after[i]].id);
+	emit_add(e, "]");
+}
+
+static void
 write_step(struct flow *f, const struct step *s)
 {
 	struct buf args = BUF_INIT;
@@ -179,9 +189,10 @@ write_step(struct flow *f, const struct step *s)
 	argv_step(&words, s);
 	emit_add(&e, "%q," PYCALL_BREAK, s->id);
 	pycall_list(&e, words.v, words.n);
-	for (size_t i = 0; i < s->nafter; i++)
-		emit_add(&e, "," PYCALL_BREAK "%s%q", i ? "" : "[", f->steps->v[s->after[i]].id);
-	emit_add(&e, s->nafter ? "]" : "");
+	if (s->role == STEP_END)    /* Prefect starts nothing that waits for what did not start */
+		emit_line(&f->e, "wait(list(runs.values()))  # whatever becomes of them");
+	else if (s->nafter)
+		add_after(&e, f, s);
 	add_options(&e, f, s);
 	pycall_write(&f->e, "step(", &args, ")");
 	argv_release(&words);
@@ -199,7 +210,7 @@ write_flow(struct flow *f)
 	emit_line(e, "runs = {}");
 	emit_line(e, "");
 	emit_open(e, "def step(name, words, after=(), timeout_seconds=TIMEOUT, **options):");
-	emit_open(e, "if full_refresh and words[0] in (\"run\", \"seed\", \"build\"):");
+	emit_open(e, "if full_refresh and words[0] not in (\"snapshot\", \"test\"):");
 	emit_line(e, "words = [*words, \"--full-refresh\"]");
 	e->depth--;
 	emit_line(e, "run = run_dbt.with_options(task_run_name=name, "
@@ -271,6 +282,7 @@ const struct exporter exporter_prefect = {
 	.fields = GRAPH_CONFIG,
 	.runs = true,
 	.parts = true,
+	.hooks = true,
 	.group_by = GROUP_BY_NONE,
 	.write = prefect_write,
 };

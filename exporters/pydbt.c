@@ -18,14 +18,16 @@ by_text(const void *a, const void *b)
 int
 pydbt_check_options(const char *target, const struct task_options *o, struct err *err)
 {
-	const char *unused = o->image ? "image" : o->secret ? "secret" : o->assets ? "assets" : NULL;
+	const char *unused = o->image ? "image" : o->secret ? "secret" : o->assets ? "assets" :
+		NULL;
 
 	if (o->schedule && text_starts(o->schedule, "asset:"))
 		return err_set(err, "--schedule: %s starts by a cron line", target);
 	if (!unused)
 		return 0;
 	err_set(err, "--%s: %s has no use for it", unused, target);
-	return o->assets ? -1 : err_hint(err, "the commands run where the file runs: name the image there");
+	return o->assets ? -1 :
+		err_hint(err, "the commands run where the file runs: name the image there");
 }
 
 bool
@@ -149,14 +151,15 @@ pydbt_task_is(const struct task_options *o)
 		granularity_name(o->granularity);
 }
 
-/* `Path(project, "target"`: its call is still open. */
+/* Path(project, "target", more): `more` is Python, or NULL. */
 static void
-add_target(struct emit *e, const struct task_options *o)
+add_target(struct emit *e, const struct task_options *o, const char *more)
 {
 	if (o->project_dir)
 		emit_add(e, "Path(%q, \"target\"", o->project_dir);
 	else
 		emit_add(e, "Path(os.environ.get(\"DBT_PROJECT_DIR\", \".\"), \"target\"");
+	emit_add(e, "%s%s)", more ? ", " : "", more ? more : "");
 }
 
 /* The environment of a command with a target folder that no other has. */
@@ -164,12 +167,13 @@ static void
 write_temporary(struct emit *e, const struct task_options *o)
 {
 	emit_open(e, "with tempfile.TemporaryDirectory(prefix=\"dbt-\") as target:");
-	emit_line(e, "# Commands side by side must not share a target folder; the saved parse is taken along.");
+	emit_line(e, "# Commands side by side must not share a target folder; the saved parse is "
+	    "taken along.");
 	emit_line(e, "env = {**os.environ, \"DBT_TARGET_PATH\": target, \"DBT_LOG_PATH\": target}");
 	emit_indent(e);
 	emit_add(e, "parsed = ");
-	add_target(e, o);
-	emit_add(e, ", \"partial_parse.msgpack\")\n");
+	add_target(e, o, "\"partial_parse.msgpack\"");
+	emit_add(e, "\n");
 	emit_open(e, "if parsed.exists():");
 	emit_line(e, "env.setdefault(\"DBT_PARTIAL_PARSE_FILE_PATH\", str(parsed.resolve()))");
 	e->depth--;
@@ -178,15 +182,20 @@ write_temporary(struct emit *e, const struct task_options *o)
 static void
 write_kept(struct emit *e, const struct task_options *o, const char *name)
 {
-	emit_line(e, "# Tasks side by side must not share a target folder. It stays: the next try goes on where");
+	emit_line(e, "# Tasks side by side must not share a target folder. It stays: the next try "
+	    "goes on where");
 	emit_line(e, "# this one ended. Workers on other machines need it shared.");
+	if (o->hook_steps)
+		emit_line(e, "# Hooks have the project's own, in which on-run-end finds the others.");
 	emit_indent(e);
-	emit_add(e, "target = ");
-	add_target(e, o);
-	emit_add(e, ", %s).resolve()\n", name);
+	emit_add(e, "project = ");
+	add_target(e, o, NULL);
+	emit_add(e, ".resolve()\n");
+	emit_line(e, "target = %sproject / %s", o->hook_steps ? "project if hooks else " : "", name);
 	emit_line(e, "target.mkdir(parents=True, exist_ok=True)");
-	emit_line(e, "env = {**os.environ, \"DBT_TARGET_PATH\": str(target), \"DBT_LOG_PATH\": str(target)}");
-	emit_line(e, "parsed = target.parent / \"partial_parse.msgpack\"");
+	emit_line(e, "env = {**os.environ, \"DBT_TARGET_PATH\": str(target), "
+	    "\"DBT_LOG_PATH\": str(target)}");
+	emit_line(e, "parsed = project / \"partial_parse.msgpack\"");
 	emit_open(e, "if parsed.exists():");
 	emit_line(e, "env.setdefault(\"DBT_PARTIAL_PARSE_FILE_PATH\", str(parsed))");
 	e->depth--;
@@ -195,10 +204,12 @@ write_kept(struct emit *e, const struct task_options *o, const char *name)
 static void
 write_process(struct emit *e, bool env)
 {
-	emit_open(e, "with subprocess.Popen([*DBT, *words, *FLAGS]%s) as process:", env ? ", env=env" : "");
+	emit_open(e, "with subprocess.Popen([*DBT, *words, *FLAGS]%s) as process:",
+	    env ? ", env=env" : "");
 	emit_open(e, "try:");
 	emit_line(e, "code = process.wait(timeout)");
-	emit_close(e, "except BaseException:  # too late, or cancelled: dbt gets the chance to cancel its queries");
+	emit_close(e, "except BaseException:  # too late, or cancelled: dbt gets the chance to "
+	    "cancel its queries");
 	e->depth++;
 	emit_line(e, "process.send_signal(signal.SIGINT)");
 	emit_open(e, "try:");
@@ -220,7 +231,8 @@ pydbt_results_function(struct emit *e, const struct task_options *o)
 	write_temporary(e, o);
 	write_process(e, true);
 	emit_line(e, "written = Path(target, \"run_results.json\")");
-	emit_line(e, "return code, json.loads(written.read_text())[\"results\"] if written.exists() else []");
+	emit_line(e, "return code, json.loads(written.read_text())[\"results\"] if "
+	    "written.exists() else []");
 	e->depth -= 2;
 }
 
@@ -232,12 +244,14 @@ pydbt_function(struct emit *e, const struct task_options *o, const struct pydbt_
 	emit_open(e, "def run_dbt(words, timeout%s):", pydbt_asks_self(o) ? self->parameters : "");
 	emit_line(e, "\"\"\"One %s command; an exit code other than 0 is raised.\"\"\"",
 	    task_runner_name(o->runner));
+	if (o->hook_steps && home != HOME_TEMPORARY)
+		emit_line(e, "hooks = words[0] in (\"on-run-start\", \"on-run-end\")");
 	if (home == HOME_TEMPORARY)
 		write_temporary(e, o);
 	else if (home == HOME_KEPT)
 		write_kept(e, o, self->name);
 	if (pydbt_asks_self(o)) {
-		emit_open(e, "if %s:", self->again);
+		emit_open(e, "if %s%s:", self->again, o->hook_steps ? " and not hooks" : "");
 		emit_line(e, "words = [*words, \"--resume\"]  # builds what the last try left");
 		e->depth--;
 	}

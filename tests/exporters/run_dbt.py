@@ -91,6 +91,9 @@ def check_larger_tasks():
         flow.run_dbt(["build", "silent"], 30)
         check(said()["argv"][2:3] == ["--resume"], count > 1, "Prefect, try %d resumes" % count)
         check(said()["target"], kept, "Prefect: the target folder of a larger task")
+        flow.run_dbt(["on-run-end", "silent"], 30)
+        check(said()["argv"][:2], ["on-run-end", "silent"], "Prefect: hooks resume nothing")
+        check(said()["target"], os.path.dirname(kept), "Prefect: on-run-end finds what the tasks left")
     load("prefect_whole").run_dbt(["build", "silent"], 30)
     check(said()["target"], None, "the one task of all uses the project's own target folder")
 
@@ -125,7 +128,7 @@ def main():
         f.write(DBT % sys.executable)
     os.chmod("dbt", 0o755)
     module("dagster", Failure=Failure, AssetKey=Anything())
-    for name in ("prefect", "prefect.cache_policies", "prefect.task_runners", "prefect.tasks"):
+    for name in ("prefect", "prefect.cache_policies", "prefect.futures", "prefect.task_runners", "prefect.tasks"):
         module(name)
     dagster, prefect = load("dagster_file"), load("prefect_file")
 

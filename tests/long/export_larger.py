@@ -50,7 +50,7 @@ def load(path):
 
 def load_prefect(path):
     """{name: Task} of a flow."""
-    tasks, task_run = {}, types.SimpleNamespace(name=None, run_count=1)
+    tasks, task_run, waited = {}, types.SimpleNamespace(name=None, run_count=1), []
 
     class Function:
         def __init__(self, call, name=None):
@@ -63,11 +63,12 @@ def load_prefect(path):
             def call(again=False):
                 task_run.name, task_run.run_count = self.name, 1 + again
                 self.call(words, timeout)
-            tasks[self.name] = Task(words, wait_for, call)
+            tasks[self.name] = Task(words, [*wait_for, *waited], call)
             return self.name
 
     module("prefect", task=lambda **_: Function, flow=lambda **_: lambda call: call)
     module("prefect.cache_policies", NO_CACHE=None)
+    module("prefect.futures", wait=waited.extend)
     module("prefect.runtime", task_run=task_run)
     module("prefect.task_runners", ThreadPoolTaskRunner=lambda **_: None)
     module("prefect.tasks", exponential_backoff=lambda _: None)
@@ -202,15 +203,26 @@ def run_all(project, tasks):
     return results
 
 
+def run_cut(target, *options):
+    with tempfile.TemporaryDirectory() as tmp:
+        project = export_run.make_project(tmp)
+        os.chdir(project)
+        manifest = os.path.join(project, "target", "manifest.json")
+        tasks = export(target, manifest, *options)
+        last = tasks.pop("on_run_end", None)    # tells all results again
+        results = run_all(project, tasks)
+        export_run.check(project, results)
+        if last:
+            told = {r["unique_id"]: r["status"] for r in run_task(project, last)}
+            missing = [r["unique_id"] for r in results if r["unique_id"] not in told]
+            assert not missing, "not told of: %s" % missing
+        hooks = [r for r in results if r["unique_id"].startswith("operation.")]
+        print("%s %s: %d results, %d of hooks" % (target, " ".join(options), len(results), len(hooks)))
+
+
 def run_cuts(target):
     for cut in CUTS:
-        with tempfile.TemporaryDirectory() as tmp:
-            project = export_run.make_project(tmp)
-            os.chdir(project)
-            manifest = os.path.join(project, "target", "manifest.json")
-            results = run_all(project, export(target, manifest, "--granularity", cut))
-            export_run.check(project, results)
-            print("%s by %s: %d results" % (target, cut, len(results)))
+        run_cut(target, "--granularity", cut)
 
 
 def resume(target):
@@ -254,6 +266,11 @@ def case_run_prefect():
 
 def case_run_mage():
     run_cuts("mage")
+
+
+def case_run_heddle():
+    run_cut("prefect", "--granularity", "folder", "--runner", "heddle")
+    run_cut("prefect", "--granularity", "all", "--runner", "heddle")
 
 
 def case_resume_prefect():

@@ -3,7 +3,7 @@
 Made by: heddle export prefect --tests=after_all --runner=heddle --command=poetry%20run%20heddle --vars=%7B%22day%22:%20%22today%22%7D --task-project-dir=/opt/shop --select=+orders plan=dbdc4d4d99feeca8
 Out of date?  heddle export --check FILE
 
-Each task is a dbt command of its own: on-run-start and on-run-end hooks run in every one.
+The first task runs the on-run-start hooks, the last one on-run-end; the others leave them out.
 """
 import os
 import signal
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
+from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import exponential_backoff
 
@@ -58,32 +59,45 @@ def pipeline(full_refresh: bool = False):
     runs = {}
 
     def step(name, words, after=(), timeout_seconds=TIMEOUT, **options):
-        if full_refresh and words[0] in ("run", "seed", "build"):
+        if full_refresh and words[0] not in ("snapshot", "test"):
             words = [*words, "--full-refresh"]
         run = run_dbt.with_options(task_run_name=name, timeout_seconds=timeout_seconds, **options)
         before = [runs[up] for up in after]
         runs[name] = run.submit(words, timeout_seconds, wait_for=before)
 
-    step("raw_order_lines__seed", ["seed", "--select", "fqn:shop.raw_order_lines"])
-    step("raw_orders__seed", ["seed", "--select", "fqn:shop.raw_orders"])
-    step("raw_payments__seed", ["seed", "--select", "fqn:shop.raw_payments"])
-    step("raw_products__seed", ["seed", "--select", "fqn:shop.raw_products"])
+    step("on_run_start", ["on-run-start", "--select", "+orders"])
     step(
-        "stg_order_lines_run", ["run", "--select", "fqn:shop.staging.stg_order_lines"],
-        ["raw_order_lines__seed"])
-    step("stg_orders_run", ["run", "--select", "fqn:shop.staging.stg_orders"], ["raw_orders__seed"])
+        "raw_order_lines__seed", ["seed", "--no-hooks", "--select", "fqn:shop.raw_order_lines"],
+        ["on_run_start"])
     step(
-        "stg_payments_run", ["run", "--select", "fqn:shop.staging.stg_payments"],
+        "raw_orders__seed", ["seed", "--no-hooks", "--select", "fqn:shop.raw_orders"],
+        ["on_run_start"])
+    step(
+        "raw_payments__seed", ["seed", "--no-hooks", "--select", "fqn:shop.raw_payments"],
+        ["on_run_start"])
+    step(
+        "raw_products__seed", ["seed", "--no-hooks", "--select", "fqn:shop.raw_products"],
+        ["on_run_start"])
+    step(
+        "stg_order_lines_run", ["run", "--no-hooks", "--select",
+        "fqn:shop.staging.stg_order_lines"], ["raw_order_lines__seed"])
+    step(
+        "stg_orders_run", ["run", "--no-hooks", "--select", "fqn:shop.staging.stg_orders"],
+        ["raw_orders__seed"])
+    step(
+        "stg_payments_run", ["run", "--no-hooks", "--select", "fqn:shop.staging.stg_payments"],
         ["raw_payments__seed"])
     step(
-        "stg_products_run", ["run", "--select", "fqn:shop.staging.stg_products"],
+        "stg_products_run", ["run", "--no-hooks", "--select", "fqn:shop.staging.stg_products"],
         ["raw_products__seed"])
     step(
-        "orders_run", ["run", "--select", "fqn:shop.marts.orders"], ["stg_order_lines_run",
-        "stg_orders_run", "stg_payments_run", "stg_products_run"])
+        "orders_run", ["run", "--no-hooks", "--select", "fqn:shop.marts.orders"],
+        ["stg_order_lines_run", "stg_orders_run", "stg_payments_run", "stg_products_run"])
     step(
-        "tests__all", ["test", "--select", "+orders", "--exclude", "resource_type:unit_test"],
-        ["orders_run"])
+        "tests__all", ["test", "--no-hooks", "--select", "+orders", "--exclude",
+        "resource_type:unit_test"], ["orders_run"])
+    wait(list(runs.values()))  # whatever becomes of them
+    step("on_run_end", ["on-run-end", "--select", "+orders"])
     return list(runs.values())  # a failed one fails the flow
 
 

@@ -47,7 +47,7 @@ def pipeline(full_refresh: bool = False):
     runs = {}
 
     def step(name, words, after=(), timeout_seconds=TIMEOUT, **options):
-        if full_refresh and words[0] in ("run", "seed", "build"):
+        if full_refresh and words[0] not in ("snapshot", "test"):
             words = [*words, "--full-refresh"]
         run = run_dbt.with_options(task_run_name=name, timeout_seconds=timeout_seconds, **options)
         before = [runs[up] for up in after]

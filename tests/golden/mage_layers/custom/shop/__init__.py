@@ -19,10 +19,11 @@ def run_dbt(words, timeout, name, variables):
     """One heddle command; an exit code other than 0 is raised."""
     # Tasks side by side must not share a target folder. It stays: the next try goes on where
     # this one ended. Workers on other machines need it shared.
-    target = Path(os.environ.get("DBT_PROJECT_DIR", "."), "target", name).resolve()
+    project = Path(os.environ.get("DBT_PROJECT_DIR", "."), "target").resolve()
+    target = project / name
     target.mkdir(parents=True, exist_ok=True)
     env = {**os.environ, "DBT_TARGET_PATH": str(target), "DBT_LOG_PATH": str(target)}
-    parsed = target.parent / "partial_parse.msgpack"
+    parsed = project / "partial_parse.msgpack"
     if parsed.exists():
         env.setdefault("DBT_PARTIAL_PARSE_FILE_PATH", str(parsed))
     if variables.get("retry", {}).get("attempts", 1) > 1:
