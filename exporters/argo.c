@@ -120,6 +120,14 @@ write_retry(struct emit *e, const struct task_policy *p)
 		    "key: %q}}]}", p->pool);
 }
 
+/* Snapshots and tests do not ask for a full refresh. */
+static bool
+refreshes(const struct step *s)
+{
+	return strcmp(s->verb, "run") == 0 || strcmp(s->verb, "seed") == 0 ||
+	    strcmp(s->verb, "build") == 0 || s->role == STEP_START || s->role == STEP_END;
+}
+
 static void
 write_template(struct argo *a, const struct template *t)
 {
@@ -136,14 +144,15 @@ write_template(struct argo *a, const struct template *t)
 	k8s_write_list(e, "command", &words);
 	words.n = 0;
 	argv_add(&words, t->like->verb);
+	if (t->like->no_hooks)
+		argv_add(&words, "--no-hooks");
 	if (t->like->nselect)
 		argv_add_flag(&words, "--select", "{{inputs.parameters.select}}");
 	argv_tests(&words, t->like);
 	argv_flags(&words, a->o);
 	argv_add_flag(&words, "--vars", a->o->vars);
 	k8s_write_list(e, "args", &words);
-	if (strcmp(t->like->verb, "run") == 0 || strcmp(t->like->verb, "seed") == 0 ||
-	    strcmp(t->like->verb, "build") == 0)
+	if (refreshes(t->like))
 		emit_line(e, "env: [{name: DBT_FULL_REFRESH, value: "
 		    "\"{{workflow.parameters.full-refresh}}\"}]");
 	if (a->o->secret)
@@ -168,18 +177,20 @@ add_select_word(struct buf *out, const char *word)
 	}
 }
 
+/* A task of the DAG, or a step of the exit handler. */
 static void
 write_task(struct argo *a, size_t i)
 {
 	const struct step *s = &a->steps->v[i];
 	struct emit *e = &a->e;
 	struct buf select = BUF_INIT;
+	size_t nafter = s->role == STEP_END ? 0 : s->nafter;
 
 	emit_indent(e);
 	emit_add(e, "- {name: %s, template: %s", s->id, a->templates[a->template_of[i]].name);
-	for (size_t k = 0; k < s->nafter; k++)
+	for (size_t k = 0; k < nafter; k++)
 		emit_add(e, "%s%s", k ? ", " : ", dependencies: [", a->steps->v[s->after[k]].id);
-	if (s->nafter)
+	if (nafter)
 		emit_add(e, "]");
 	for (size_t k = 0; k < s->nselect; k++) {
 		if (k)
@@ -202,18 +213,37 @@ write_dag(struct argo *a)
 	emit_line(e, "failFast: false  # what does not wait for a failed task goes on");
 	emit_open(e, a->steps->n ? "tasks:" : "tasks: []");
 	for (size_t i = 0; i < a->steps->n; i++)
-		write_task(a, i);
+		if (a->steps->v[i].role != STEP_END)
+			write_task(a, i);
 	e->depth -= 3;
 }
 
 /* ---- the exit handler ---- */
+
+/* Whether there is an on-run-end beside it, which fails the workflow when it fails. */
+static bool
+write_exit_steps(struct argo *a)
+{
+	struct emit *e = &a->e;
+	size_t last = a->steps->n - 1;
+
+	if (a->steps->n == 0 || a->steps->v[last].role != STEP_END)
+		return false;
+	emit_open(e, "- name: at-exit");
+	emit_open(e, "steps:");
+	emit_open(e, "-");
+	write_task(a, last);
+	emit_line(e, "- {name: tell, template: tell}");
+	e->depth -= 3;
+	return true;
+}
 
 static void
 write_exit(struct argo *a)
 {
 	struct emit *e = &a->e;
 
-	emit_open(e, "- name: at-exit");
+	emit_open(e, write_exit_steps(a) ? "- name: tell" : "- name: at-exit");
 	emit_open(e, "script:");
 	emit_line(e, "image: %q", a->o->image);
 	emit_line(e, "command: [python]");
@@ -344,5 +374,6 @@ const struct exporter exporter_argo = {
 	.runs = true,
 	.image = true,
 	.parts = true,
+	.hooks = true,
 	.write = argo_write,
 };

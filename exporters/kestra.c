@@ -166,6 +166,7 @@ write_head(struct kestra *k)
 	buf_release(&id);
 }
 
+/* A task of the Dag, or one that stands alone. */
 static void
 write_task(struct kestra *k, const struct step *s)
 {
@@ -176,23 +177,37 @@ write_task(struct kestra *k, const struct step *s)
 
 	emit_indent(e);
 	emit_add(e, "- {");
-	for (size_t i = 0; i < s->nafter; i++)
+	for (size_t i = 0; i < s->nafter && s->role != STEP_END; i++)
 		emit_add(e, "%s%s", i ? ", " : "dependsOn: [", k->steps->v[s->after[i]].id);
-	if (s->nafter)
+	if (s->nafter && s->role != STEP_END)
 		emit_add(e, "], ");
 	argv_program(&words, k->o);
 	argv_step(&words, s);
 	argv_line(&words, &line);
 	if (k->o->vars)
 		buf_adds(&line, " --vars \"$VARS\"");
-	emit_add(e, "task: {id: %s, type: " TASK_TYPE ", commands: [%q]", s->id, line.data);
+	emit_add(e, "%sid: %s, type: " TASK_TYPE ", commands: [%q]",
+	    s->role == STEP_END ? "" : "task: {", s->id, line.data);
 	if (!policy_same(&p, &k->usual)) {
 		emit_add(e, ", ");
 		write_policy(e, &p, ", ");
 	}
-	emit_add(e, "}}\n");
+	emit_add(e, s->role == STEP_END ? "}\n" : "}}\n");
 	argv_release(&words);
 	buf_release(&line);
+}
+
+/* What runs however the others ended, and fails the execution when it fails. */
+static void
+write_finally(struct kestra *k)
+{
+	const struct step *last = k->steps->n ? &k->steps->v[k->steps->n - 1] : NULL;
+
+	if (!last || last->role != STEP_END)
+		return;
+	emit_open(&k->e, "finally:");
+	write_task(k, last);
+	k->e.depth--;
 }
 
 static void
@@ -206,7 +221,8 @@ write_tasks(struct kestra *k)
 	emit_line(e, "concurrent: %z", (size_t)(k->o->slots ? k->o->slots : DEFAULT_SLOTS));
 	emit_open(e, k->steps->n ? "tasks:" : "tasks: []");
 	for (size_t i = 0; i < k->steps->n; i++)
-		write_task(k, &k->steps->v[i]);
+		if (k->steps->v[i].role != STEP_END)
+			write_task(k, &k->steps->v[i]);
 	e->depth -= 3;
 }
 
@@ -224,6 +240,7 @@ kestra_write(const struct export_job *job, struct buf *out, struct err *err)
 	write_head(&k);
 	rc = write_defaults(&k, err);
 	write_tasks(&k);
+	write_finally(&k);
 	steps_free(k.steps);
 	return rc;
 }
@@ -235,5 +252,6 @@ const struct exporter exporter_kestra = {
 	.fields = GRAPH_CONFIG,
 	.runs = true,
 	.parts = true,
+	.hooks = true,
 	.write = kestra_write,
 };
