@@ -1,11 +1,11 @@
-"""Airflow exports with larger tasks, run for real: every node is built once and every test runs once,
-in an order dbt allows, whatever legal order the tasks start in.
+"""Exports with larger tasks, run for real: every node is built once and every test runs once, in an
+order dbt allows, whatever legal order the tasks start in.
 
     HEDDLE_TEST_PYTHON=.venv/bin/python .venv/bin/python tests/cli/export_run.py [CASE...]
 
-Airflow itself is not needed: what the files import is stood in for by a few classes that collect
-the tasks, whose commands are then rendered and run one after the other. What counts is what
-run_results.json says of each command, against `heddle plan`.
+The orchestrators themselves are not needed: flows.py collects the tasks, whose commands then run one
+after the other. What counts is what run_results.json says of each command, against `heddle plan`.
+Cases of many commands run only when they are named.
 """
 import json
 import os
@@ -13,54 +13,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import types
 
-import jinja2
-
-from harness import DBT, HEDDLE, PYTHON, SHOP, Run, cases, clean_env, copy_project, write
+from flows import LOADERS, run_env
+from harness import DBT, HEDDLE, PYTHON, SHOP, Run, cases, copy_project, write
 
 BUILT = {"model", "seed", "snapshot"}
-
-
-# ---- a stand-in for Airflow
-
-class Dag:
-    def __init__(self, dag_id, **more):
-        self.dag_id, self.more, self.params, self.tasks = dag_id, more, {}, {}
-
-    def __enter__(self):
-        Dag.current = self
-        return self
-
-    def __exit__(self, *error):
-        pass
-
-
-class Task:
-    def __init__(self, task_id, bash_command=None, python_callable=None, **more):
-        assert task_id not in Dag.current.tasks, "two tasks %s" % task_id
-        self.task_id, self.command, self.call, self.more = task_id, bash_command, python_callable, more
-        self.upstream_task_ids, self.downstream_task_ids = set(), set()
-        Dag.current.tasks[task_id] = self
-
-
-def chain(*tasks):
-    for before, after in zip(tasks, tasks[1:]):
-        after.upstream_task_ids.add(before.task_id)
-
-
-def load(path):
-    """The DAG of an exported file."""
-    here = "airflow.providers.standard.operators."
-    modules = {"airflow": {}, "airflow.sdk": {"DAG": Dag, "Param": lambda default, **more: default, "chain": chain},
-               here + "bash": {"BashOperator": Task}, here + "python": {"PythonOperator": Task}}
-    for name, members in modules.items():
-        module = sys.modules[name] = types.ModuleType(name)
-        module.__dict__.update(members)
-    text = open(path).read()
-    space = {}
-    exec(compile(text, path, "exec"), space)
-    return space["dag"]
 
 
 # ---- running it
@@ -74,49 +31,31 @@ def make_project(tmp):
     return project
 
 
-def run_env(project, **more):
-    env = clean_env(DBT_PROJECT_DIR=project, DBT_PROFILES_DIR=project, SHOP_DB=os.path.join(project, "shop.duckdb"), **more)
-    env["PATH"] = os.pathsep.join([os.path.dirname(HEDDLE), os.path.dirname(PYTHON), env["PATH"]])
-    return env
-
-
-def export(project, *options):
-    path = os.path.join(project, "dag.py")
+def export(project, *options, target="airflow"):
+    path = os.path.join(project, "export.txt")
     manifest = os.path.join(project, "target", "manifest.json")
-    Run([HEDDLE, "export", "airflow", "--manifest", manifest, "-o", path, *options], project).check(0)
-    return load(path)
+    if target != "airflow":
+        options += ("--image", "shop:1") if target == "argo" else ("--task-project-dir", project)
+    Run([HEDDLE, "export", target, "--manifest", manifest, "-o", path, *options], project).check(0)
+    return LOADERS[target](path)
 
 
-def run_task(project, dag, task, code=0):
-    """One try of a task, as Airflow's bash operator does it; the new results, if it writes any."""
-    with tempfile.TemporaryDirectory() as empty:
-        places = (empty, os.path.join(project, "target", task.task_id), os.path.join(project, "target"))
-        files = [os.path.join(place, "run_results.json") for place in places]
-        for path in files:
-            if os.path.exists(path):
-                os.remove(path)
-        command = jinja2.Template(task.command).render(params=dag.params, task=task, dag=dag)
-        Run(["bash", "-c", command], empty, run_env(project)).check(code)
-        for path in files:
-            if os.path.exists(path):
-                with open(path) as f:
-                    return json.load(f)["results"]
-    return []
+def run_task(project, task, code=0, attempt=1):
+    """One try of a task; the new results, if it writes any."""
+    ran = task.run(project, code, attempt)
+    return json.loads(ran[1])["results"] if ran and ran[1] else []
 
 
-def run_all(project, dag):
+def run_all(project, tasks):
     """Every task; of those that may start, the last by name: not the order of the file."""
     done, results = set(), []
-    while len(done) < len(dag.tasks):
-        ready = sorted(t for t in dag.tasks if t not in done and dag.tasks[t].upstream_task_ids <= done)
-        assert ready, "a cycle among %s" % sorted(set(dag.tasks) - done)
-        task = dag.tasks[ready[-1]]
-        if task.command:
-            found = run_task(project, dag, task)
-            results += found if task.task_id != "docs" else []    # it only compiles, and says so too
-        else:
-            task.call(dag_run=types.SimpleNamespace(dag_id=dag.dag_id, run_id="by hand"))
-        done.add(task.task_id)
+    while len(done) < len(tasks):
+        ready = sorted(t for t in tasks if t not in done and tasks[t].after <= done)
+        assert ready, "a cycle among %s" % sorted(set(tasks) - done)
+        found = run_task(project, tasks[ready[-1]])
+        if ready[-1] not in ("docs", "on_run_end", "on-run-end"):     # these tell of others' work
+            results += found
+        done.add(ready[-1])
     return results
 
 
@@ -148,50 +87,117 @@ def check(project, results, tests_hold_back=True):
 
 # ---- the cases
 
+def long(name):
+    """Why it is left out, or None."""
+    return None if name in sys.argv[1:] else "long; tests/cli/export_run.py %s runs it" % name
+
+
 def case_folders():
     with tempfile.TemporaryDirectory() as tmp:
         project = make_project(tmp)
-        dag = export(project, "--granularity", "folder")
-        assert {"marts", "marts__finance", "marts_2", "staging", "seeds"} <= set(dag.tasks), sorted(dag.tasks)
-        assert "marts__finance" in dag.tasks["marts_2"].upstream_task_ids
-        check(project, run_all(project, dag))
+        tasks = export(project, "--granularity", "folder")
+        assert {"marts", "marts__finance", "marts_2", "staging", "seeds"} <= set(tasks), sorted(tasks)
+        assert "marts__finance" in tasks["marts_2"].after
+        check(project, run_all(project, tasks))
 
 
 def case_layers():
-    """Freshness, layers, tests, documentation: by the classic chain. Nine dbt commands: by name only."""
-    if "layers" not in sys.argv[1:]:
-        return "long; tests/cli/export_run.py layers runs it"
+    """Freshness, layers, tests, documentation: by the classic chain."""
+    why = long("layers")
+    if why:
+        return why
     with tempfile.TemporaryDirectory() as tmp:
         project = make_project(tmp)
-        dag = export(project, "--style", "layers")
-        assert list(dag.tasks) == ["freshness", "seed", "staging", "snapshot", "marts", "test", "docs", "notify"], list(dag.tasks)
+        tasks = export(project, "--style", "layers")
+        assert list(tasks) == ["freshness", "seed", "staging", "snapshot", "marts", "test", "docs", "notify"], list(tasks)
         # Its data are made by on-run-start, which `dbt source freshness` does not run.
         Run([DBT, "seed"], project, run_env(project)).check(0)
-        check(project, run_all(project, dag), tests_hold_back=False)
+        check(project, run_all(project, tasks), tests_hold_back=False)
         assert os.path.exists(os.path.join(project, "target", "catalog.json"))
 
 
+def case_in_containers():
+    """Argo and Kestra: one task that does everything, in the project's folder, in an empty one."""
+    with tempfile.TemporaryDirectory() as tmp:
+        project = make_project(tmp)
+        for target in "argo", "kestra":
+            tasks = export(project, "--granularity", "all", target=target)
+            assert len(tasks) == 1, sorted(tasks)
+            check(project, run_all(project, tasks))
+
+
+def parts_of(name, target, *options):
+    why = long(name)
+    if why:
+        return why
+    for granularity in "folder", "layer":
+        with tempfile.TemporaryDirectory() as tmp:
+            project = make_project(tmp)
+            tasks = export(project, "--granularity", granularity, *options, target=target)
+            results = run_all(project, tasks)
+            check(project, results)
+            hooks = sorted(r["unique_id"] for r in results if r["unique_id"].startswith("operation."))
+            print("%s, %s %s: %d tasks, %d nodes, %d hooks" % (
+                target, granularity, " ".join(options), len(tasks), len(results) - len(hooks), len(hooks)))
+            if options:
+                check_hooks(project, tasks, hooks)
+
+
+def check_hooks(project, tasks, hooks):
+    """In a first and a last task, once: of all the others no result tells of a hook."""
+    [last] = [t for t in tasks.values() if t.always]
+    [first] = [t for t in tasks.values() if not t.after]
+    assert (first.id.replace("-", "_"), last.id.replace("-", "_")) == ("on_run_start", "on_run_end")
+    assert not hooks, hooks
+    log = subprocess.run([PYTHON, "-c", "import duckdb, sys; print(duckdb.connect(sys.argv[1]).sql("
+                          "'select nodes, not_good from main.run_log').fetchall())",
+                          os.path.join(project, "shop.duckdb")], capture_output=True, text=True, check=True).stdout
+    print("on-run-end wrote its (nodes, not good): %s" % log.strip())
+    assert log.count("(") == 1, log
+
+
+def case_argo_parts():
+    return parts_of("argo_parts", "argo")
+
+
+def case_kestra_parts():
+    return parts_of("kestra_parts", "kestra")
+
+
+def case_airflow_heddle():
+    return parts_of("airflow_heddle", "airflow", "--runner", "heddle")
+
+
+def case_argo_heddle():
+    return parts_of("argo_heddle", "argo", "--runner", "heddle")
+
+
+def case_kestra_heddle():
+    return parts_of("kestra_heddle", "kestra", "--runner", "heddle")
+
+
 def case_a_try_goes_on_where_the_last_one_ended():
-    """`heddle build --resume` in a folder that outlives the try: what was built is not built again."""
+    """A second try of a task builds what the first one left; the next day's first try builds all."""
     with tempfile.TemporaryDirectory() as tmp:
         project = make_project(tmp)
         write(project, "models/marts/late.sql", "select * from late_table")
         write(project, "models/marts/later.sql", "select * from {{ ref('late') }}")
         Run([DBT, "parse"], project, run_env(project)).check(0)
-        dag = export(project, "--granularity", "folder", "--runner", "heddle", "--tests", "none", "--select",
-                     "+orders", "+later")
-        seeds, staging, marts = (dag.tasks[t] for t in ("seeds", "staging", "marts"))
-        run_task(project, dag, seeds)
-        run_task(project, dag, staging)
-        first = {r["unique_id"]: r for r in run_task(project, dag, marts, code=1)}
+        tasks = export(project, "--granularity", "folder", "--runner", "heddle", "--tests", "none", "--select",
+                       "+orders", "+later")
+        for task in "on_run_start", "seeds", "staging":
+            run_task(project, tasks[task])
+        first = {r["unique_id"]: r for r in run_task(project, tasks["marts"], code=1)}
         assert first["model.shop.late"]["status"] == "error", first["model.shop.late"]
-        done = {i: span(r) for i, r in first.items() if r["status"] == "success" and not i.startswith("operation.")}
+        done = {i: span(r) for i, r in first.items() if r["status"] == "success"}
         assert done, "nothing was built in the first try"
         subprocess.run([PYTHON, "-c", "import duckdb, sys; duckdb.connect(sys.argv[1]).execute('create table late_table as select 1 as x')",
                         os.path.join(project, "shop.duckdb")], check=True)
-        second = {r["unique_id"]: r for r in run_task(project, dag, marts)}
+        second = {r["unique_id"]: r for r in run_task(project, tasks["marts"], attempt=2)}
         assert second["model.shop.later"]["status"] == "success"
         assert {i: span(second[i]) for i in done} == done, "built again: %s" % sorted(done)
+        last = {r["unique_id"]: r["status"] for r in run_task(project, tasks["on_run_end"])}
+        assert last["model.shop.later"] == last["seed.shop.raw_orders"] == "success", last
 
 
 if __name__ == "__main__":
