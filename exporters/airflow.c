@@ -10,6 +10,8 @@
 
 #define DEFAULT_SLOTS 8
 #define ASSET "asset:"
+#define LONGEST_SELECT 10000  /* of a run; where commands are long, less */
+#define BESIDE_WORDS 4096     /* program, folders, flags, full refresh; without --vars */
 
 /* [\w.-]: the project's name nearly always is one. */
 static void
@@ -96,6 +98,30 @@ write_dag_head(struct airflow *a)
 	e->depth++;
 }
 
+/* How long `select` may be in a run: it is added to each word of a task's selection. */
+static size_t
+select_room(const struct airflow *a)
+{
+	size_t fixed = BESIDE_WORDS + (a->o->vars ? strlen(a->o->vars) : 0), least = LONGEST_SELECT;
+	struct buf b = BUF_INIT;
+
+	for (size_t i = 0; i < a->steps->n; i++) {
+		const struct step *s = &a->steps->v[i];
+		size_t room = STEPS_COMMAND_BYTES;
+
+		buf_truncate(&b, 0);
+		airflow_add_words(&b, s->select, s->nselect);
+		airflow_add_words(&b, s->exclude, s->nexclude);
+		room -= b.len + fixed < room ? b.len + fixed : room;
+		if (s->nselect)
+			room /= s->nselect;
+		if (room < least)
+			least = room;
+	}
+	buf_release(&b);
+	return least;
+}
+
 static void
 write_params(struct airflow *a)
 {
@@ -105,7 +131,8 @@ write_params(struct airflow *a)
 	emit_line(e, "# Set last, or Airflow would copy them into every task. What a run may be started with:");
 	emit_line(e, "# select narrows it, in dbt's selection syntax without blanks; full_refresh rebuilds.");
 	emit_open(e, "dag.params.update({");
-	emit_line(e, "\"select\": Param(\"\", type=\"string\", pattern=r\"^[\\w.:+@*/,-]*$\"),");
+	emit_line(e, "\"select\": Param(\"\", type=\"string\", pattern=r\"^[\\w.:+@*/,-]*$\", "
+	    "maxLength=%z),", select_room(a));
 	emit_line(e, "\"full_refresh\": Param(False, type=\"boolean\"),");
 	emit_close(e, "})");
 }
@@ -121,6 +148,10 @@ airflow_write(const struct export_job *job, struct buf *out, struct err *err)
 	a.steps = steps_new(job, &id_plain, err);
 	if (!a.steps)
 		return -1;
+	if (steps_fit_shell(a.steps, err) < 0) {
+		steps_free(a.steps);
+		return -1;
+	}
 	folders_find(&a.folders, a.steps);
 	a.usual = policy_usual(a.steps);
 	airflow_write_head(&a);

@@ -352,6 +352,10 @@ argo_write(const struct export_job *job, struct buf *out, struct err *err)
 	a.steps = steps_new(job, &id_argo, err);
 	if (!a.steps)
 		return -1;
+	if (steps_fit_shell(a.steps, err) < 0) {
+		steps_free(a.steps);
+		return -1;
+	}
 	find_templates(&a);
 	emit_init(&a.e, out, &emit_yaml);
 	write_head(&a);

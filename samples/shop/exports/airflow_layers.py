@@ -85,6 +85,6 @@ with DAG(
     # Set last, or Airflow would copy them into every task. What a run may be started with:
     # select narrows it, in dbt's selection syntax without blanks; full_refresh rebuilds.
     dag.params.update({
-        "select": Param("", type="string", pattern=r"^[\w.:+@*/,-]*$"),
+        "select": Param("", type="string", pattern=r"^[\w.:+@*/,-]*$", maxLength=10000),
         "full_refresh": Param(False, type="boolean"),
     })
