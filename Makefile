@@ -151,10 +151,13 @@ EXPORTERS = \
 	exporters/bundle.c \
 	exporters/columns.c \
 	exporters/dagster.c \
+	exporters/dagster_about.c \
+	exporters/dagster_functions.c \
 	exporters/dagster_head.c \
 	exporters/dagster_homes.c \
-	exporters/dagster_names.c \
+	exporters/dagster_keys.c \
 	exporters/dagster_project.c \
+	exporters/dagster_rows.c \
 	exporters/dot.c \
 	exporters/emit.c \
 	exporters/folders.c \

@@ -304,6 +304,7 @@ struct making {
 	struct graph *g;
 	struct plan *plan;
 	struct set nodes, focus;
+	struct groups groups;         /* for targets that name owners */
 	struct buf stamp;
 	struct buf run;               /* run_results.json, for targets that tell of a run */
 	char *data_namespace;
@@ -359,6 +360,18 @@ read_run(struct making *m, struct err *err)
 	return rc;
 }
 
+/* The file once more, if there is something to find. */
+static int
+read_groups(struct making *m, struct err *err)
+{
+	bool any = false;
+
+	for (size_t i = 0; m->x->owners && i < m->g->nnodes; i++)
+		any = any || m->g->nodes[i].group;
+	m->job.groups = &m->groups;
+	return any ? groups_load(&m->groups, selecting.project.manifest, err) : 0;
+}
+
 /* Nodes and plan. */
 static int
 choose_nodes(struct making *m, struct err *err)
@@ -377,6 +390,8 @@ choose_nodes(struct making *m, struct err *err)
 	if (!m->plan || fill_times(&m->job, m->plan, err) < 0)
 		return -1;
 	if (m->x->tells && read_run(m, err) < 0)
+		return -1;
+	if (read_groups(m, err) < 0)
 		return -1;
 	if (m->x->runs)
 		return policies_apply(&m->policies, m->plan, task_opts_policy(), NULL, err);
@@ -417,6 +432,7 @@ out:
 	task_opts_release(&m.tasks);
 	set_release(&m.focus);
 	set_release(&m.nodes);
+	groups_release(&m.groups);
 	graph_free(m.g);
 	return rc;
 }

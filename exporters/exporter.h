@@ -26,6 +26,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "graph/groups.h"
 #include "graph/plan.h"
 #include "util/buf.h"
 #include "util/err.h"
@@ -112,6 +113,8 @@ struct export_job {
 	const struct set *focus;        /* those among them to point out; NULL = none */
 	const struct plan *plan;        /* tasks, for targets that run them; critical path for all */
 	const struct task_options *tasks;   /* of targets that run them */
+	const struct node *const *homes;   /* by node->index, of tests: steps.h; NULL: of none */
+	const struct groups *groups;    /* owners of dbt's groups, for targets that want them */
 	const char *run_results;        /* text of the file, for targets that tell of a run */
 	const char *data_namespace;     /* of those: where the tables are, "postgres://host:5432" */
 	bool timed;                     /* the plan's seconds were measured */
@@ -133,6 +136,7 @@ struct exporter {
 	bool image;                     /* its tasks run in containers: there is no doing without --image */
 	bool parts;                     /* takes --granularity: writes STEP_PART (steps.h) */
 	bool hooks;                     /* with --runner heddle writes STEP_START and STEP_END */
+	bool owners;                    /* it names owners: groups are there */
 	const char *folder;             /* it writes a folder (bundle.h): where the stamp stands in it, for glob */
 	const char *const *styles, *const *ops;   /* what --style, --operator take; NULL-ended */
 	bool tells;                     /* of a finished run: run_results and data_namespace are there */

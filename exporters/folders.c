@@ -69,6 +69,12 @@ path_of(struct steps *s, const struct node *n)
 	return path;
 }
 
+const char *
+folders_of_node(struct steps *s, const struct node *n)
+{
+	return path_of(s, home_of(s->job->graph, n));
+}
+
 static int
 by_text(const void *a, const void *b)
 {
@@ -104,7 +110,7 @@ folders_find(struct folders *f, struct steps *s)
 	memset(f, 0, sizeof(*f));
 	f->of = arena_zalloc(&s->arena, s->n + 1, sizeof(*f->of));
 	for (size_t i = 0; i < s->n; i++) {
-		f->of[i] = s->v[i].node ? path_of(s, home_of(s->job->graph, s->v[i].node)) : "";
+		f->of[i] = s->v[i].node ? folders_of_node(s, s->v[i].node) : "";
 		add_paths(f, &cap, &seen, &s->arena, f->of[i]);
 	}
 	if (f->n)

@@ -18,5 +18,7 @@ struct folders {
 
 /* Lives in the steps' arena. */
 void folders_find(struct folders *f, struct steps *s);
+/* The same for a single node. */
+const char *folders_of_node(struct steps *s, const struct node *n);
 
 #endif

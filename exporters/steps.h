@@ -14,7 +14,9 @@
  * With job->tasks->granularity folder, layer or all, a step builds a part of the graph instead: the
  * nodes of a folder, of a layer (layers.h), everything. Their tests run inside (after_each, build) or
  * as above (after_all, none). A folder that reads another one that reads it again is cut into several
- * parts (parts.h), so that each node is built once and in an order dbt allows.
+ * parts (parts.h), so that each node is built once and in an order dbt allows. A test that job->homes
+ * gives a node runs in the part of that node, or else, where it has to wait for a later part, in a
+ * step of its own, which holds nothing back.
  *
  * With job->tasks->hook_steps the first step is a STEP_START, which everything waits for, and the last
  * a STEP_END, which waits for whatever nothing else waits for. It has to run when those failed, too,

@@ -123,15 +123,28 @@ add_policy(struct step *s, const struct task *t, bool first)
 		s->path = t->path;
 }
 
+/* Has the task to be with a node that is in another part? */
+static bool
+is_apart(const struct cut *c, size_t task)
+{
+	const struct node *const *homes = c->w->s->job->homes;
+	const struct node *home = homes ? homes[c->plan->tasks[task].node->index] : NULL;
+	const struct task *t = home ? plan_find(c->plan, home) : NULL;
+
+	return t && c->parts.of[t->index] != c->parts.of[task];
+}
+
 /* Nodes, tests and policies of each part; the weights are those of the whole plan. */
 static void
-fill_steps(struct cut *c)
+fill_parts(struct cut *c)
 {
 	struct work *w = c->w;
 
 	for (size_t i = 0; i < c->plan->ntasks; i++) {
 		struct step *s = &w->s->v[c->parts.of[i]];
 
+		if (is_apart(c, i))
+			continue;
 		add_policy(s, plan_find(w->plan, c->plan->tasks[i].node), s->nnodes + s->ntests == 0);
 		if (step_is_test(&c->plan->tasks[i]))
 			s->ntests++;
@@ -148,6 +161,8 @@ fill_steps(struct cut *c)
 	for (size_t i = 0; i < c->plan->ntasks; i++) {
 		struct step *s = &w->s->v[c->parts.of[i]];
 
+		if (is_apart(c, i))
+			continue;
 		if (step_is_test(&c->plan->tasks[i]))
 			s->tests[s->ntests++] = c->plan->tasks[i].node;
 		else
@@ -161,8 +176,32 @@ join_parts(struct cut *c)
 	for (size_t i = 0; i < c->plan->ntasks; i++) {
 		const struct task *t = &c->plan->tasks[i];
 
+		for (size_t k = 0; !is_apart(c, i) && k < t->nparents; k++)
+			if (!is_apart(c, t->parents[k]))
+				steps_add_edge(c->w, c->parts.of[t->parents[k]], c->parts.of[i]);
+	}
+}
+
+/* Tests that are in no part wait for all they read, and nothing waits for them. */
+static void
+add_apart(struct cut *c)
+{
+	struct work *w = c->w;
+
+	for (size_t i = 0; i < c->plan->ntasks; i++) {
+		const struct task *t = &c->plan->tasks[i];
+		struct step *s;
+		size_t at;
+
+		if (!is_apart(c, i))
+			continue;
+		at = steps_add(w, STEP_TEST_ALONE, "test", t->node);
+		s = &w->s->v[at];
+		s->policy = plan_find(w->plan, t->node)->policy;
+		s->tests = arena_zalloc(&w->s->arena, 1, sizeof(*s->tests));
+		s->tests[s->ntests++] = t->node;
 		for (size_t k = 0; k < t->nparents; k++)
-			steps_add_edge(c->w, c->parts.of[t->parents[k]], c->parts.of[i]);
+			steps_add_edge(w, c->parts.of[t->parents[k]], at);
 	}
 }
 
@@ -218,8 +257,9 @@ steps_add_parts(struct work *w, const struct id_style *style, struct err *err)
 		steps_add(w, STEP_PART, "build", NULL);
 		name_part(w, &w->s->v[i], &c.parts.v[i], style);
 	}
-	fill_steps(&c);
+	fill_parts(&c);
 	join_parts(&c);
+	add_apart(&c);
 	plan_free(c.plan);
 	free(c.keys);
 	return 0;

@@ -5,6 +5,7 @@
 #include "util/text.h"
 
 static const char *const no_unit_tests[] = { "resource_type:unit_test" };
+static const char *const no_data_tests[] = { "resource_type:test" };
 
 /* ---- names and selections ---- */
 
@@ -130,8 +131,11 @@ select_unit_tests(struct work *w, struct step *s, struct err *err)
 	if (!model || count_own_tests(w, s->node, true) != s->ntests)
 		return -1;
 	err_release(err);
-	words[0] = arena_printf(&w->s->arena, "%s,resource_type:unit_test", model);
+	words[0] = model;
 	s->nselect = 1;
+	s->indirect = "cautious";
+	s->exclude = no_data_tests;
+	s->nexclude = 1;
 	return 0;
 }
 

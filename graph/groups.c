@@ -1,6 +1,7 @@
 #include "graph/groups.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "graph/scan.h"
@@ -27,9 +28,8 @@ read_text(struct scan *s, struct arena *a, const char **out)
 }
 
 static int
-read_owner(struct scan *s, struct arena *a, const char **owner)
+read_owner(struct scan *s, struct arena *a, const char **name, const char **email)
 {
-	const char *name = NULL, *email = NULL;
 	struct scan_text key;
 	int more;
 
@@ -39,22 +39,21 @@ read_owner(struct scan *s, struct arena *a, const char **owner)
 		return -1;
 	while ((more = scan_key(s, &key)) > 0) {
 		if (is(&key, "name"))
-			more = read_text(s, a, &name);
+			more = read_text(s, a, name);
 		else if (is(&key, "email"))
-			more = read_text(s, a, &email);
+			more = read_text(s, a, email);
 		else
 			more = scan_skip(s);
 		if (more < 0)
 			return -1;
 	}
-	*owner = name ? name : email;
 	return more;
 }
 
 static int
 read_group(struct groups *g, struct scan *s)
 {
-	const char *name = NULL, *owner = NULL;
+	const char *group = NULL, *name = NULL, *email = NULL;
 	struct scan_text key;
 	int more;
 
@@ -64,16 +63,18 @@ read_group(struct groups *g, struct scan *s)
 		return -1;
 	while ((more = scan_key(s, &key)) > 0) {
 		if (is(&key, "name"))
-			more = read_text(s, &g->arena, &name);
+			more = read_text(s, &g->arena, &group);
 		else if (is(&key, "owner"))
-			more = read_owner(s, &g->arena, &owner);
+			more = read_owner(s, &g->arena, &name, &email);
 		else
 			more = scan_skip(s);
 		if (more < 0)
 			return -1;
 	}
-	if (name && owner)
-		map_put(&g->owners, name, (void *)owner);
+	if (group && name)
+		map_put(&g->names, group, (void *)(uintptr_t)name);
+	if (group && email)
+		map_put(&g->emails, group, (void *)(uintptr_t)email);
 	return more;
 }
 
@@ -113,13 +114,22 @@ groups_load(struct groups *g, const char *manifest, struct err *err)
 const char *
 groups_owner(const struct groups *g, const char *group)
 {
-	return map_get(&g->owners, group);
+	const char *name = map_get(&g->names, group);
+
+	return name ? name : groups_email(g, group);
+}
+
+const char *
+groups_email(const struct groups *g, const char *group)
+{
+	return map_get(&g->emails, group);
 }
 
 void
 groups_release(struct groups *g)
 {
-	map_release(&g->owners);
+	map_release(&g->names);
+	map_release(&g->emails);
 	arena_release(&g->arena);
 	*g = (struct groups)GROUPS_INIT;
 }

@@ -10,14 +10,17 @@
 
 struct groups {
 	struct arena arena;
-	struct map owners;      /* group -> const char *: the owner's name, else the mail address */
+	struct map names;       /* group -> const char *: its owner's name */
+	struct map emails;      /* ... mail address */
 };
 
 #define GROUPS_INIT {0}
 
 /* 0, or -1 with err (the file cannot be read, or is no JSON). */
 int groups_load(struct groups *g, const char *manifest, struct err *err);
-const char *groups_owner(const struct groups *g, const char *group);   /* NULL: none is named */
+/* The owner's name, else the mail address; NULL: none is named. */
+const char *groups_owner(const struct groups *g, const char *group);
+const char *groups_email(const struct groups *g, const char *group);   /* or NULL */
 void groups_release(struct groups *g);
 
 #endif

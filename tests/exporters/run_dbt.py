@@ -147,6 +147,8 @@ def main():
 
     os.environ["CODE"] = "1"
     raises(subprocess.CalledProcessError, prefect.run_dbt, ["run"], 30)
+    raises(Failure, dagster.dbt, ["run"], 30)
+    os.environ["STATUS"] = "fail"
     check(dagster.dbt(["run"], 30)[0], 1, "a verdict of a test is no failure of the command")
     raises(Failure, dagster.dbt, ["run", "silent"], 30)
     os.environ["STATUS"] = "error"

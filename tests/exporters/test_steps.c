@@ -14,6 +14,7 @@ struct fixture {
 	struct set nodes;
 	struct plan *plan;
 	struct task_options o;
+	const struct node *const *homes;
 	struct export_job job;
 	struct steps *steps;
 };
@@ -49,7 +50,8 @@ make(struct fixture *f)
 	f->plan = plan_new(f->g, &f->nodes, PLAN_BUILD, &err);
 	assert_non_null(f->plan);
 	f->job = (struct export_job){
-		.graph = f->g, .nodes = &f->nodes, .plan = f->plan, .tasks = &f->o, .title = "shop"
+		.graph = f->g, .nodes = &f->nodes, .plan = f->plan, .tasks = &f->o, .title = "shop",
+		.homes = f->homes
 	};
 	f->steps = steps_new(&f->job, &id_plain, &err);
 	if (!f->steps)
@@ -280,6 +282,26 @@ test_unit_tests_stand_before_their_model(void **state)
 	release(&f);
 }
 
+/* As those of two versions of a model are: by the model then, without its data tests. */
+static void
+test_unit_tests_without_a_name_of_their_own(void **state)
+{
+	struct fixture f;
+	const struct step *s;
+
+	(void)state;
+	load(&f, TESTS_AFTER_EACH, true);
+	for (size_t i = 0; i < f.g->nnodes; i++)
+		if (f.g->nodes[i].kind == KIND_UNIT_TEST)
+			f.g->nodes[i].fqn = f.g->nodes[f.g->nodes[i].parents[0]].fqn;
+	make(&f);
+	check_work(&f, 1);
+	s = find(&f, "customers_unit_test");
+	assert_int_equal(s->nselect, 1);
+	assert_string_equal(s->select[0], "fqn:shop.marts.customers");
+	release(&f);
+}
+
 static void
 test_order_over_what_is_not_selected(void **state)
 {
@@ -386,6 +408,35 @@ test_parts(void **state)
 			}
 }
 
+/* A test that belongs to a node, but has to wait for a later part than that one's. */
+static void
+test_parts_and_homes_of_tests(void **state)
+{
+	const struct node **homes;
+	struct fixture f;
+	const struct node *test;
+	size_t alone;
+
+	(void)state;
+	load(&f, TESTS_AFTER_EACH, false);
+	f.o.granularity = GRANULARITY_FOLDER;
+	homes = xcalloc(f.g->nnodes, sizeof(*homes));
+	test = graph_find(f.g, "test.shop.payments_belong_to_orders");
+	homes[test->index] = graph_find(f.g, "model.shop.stg_payments");
+	f.homes = homes;
+	make(&f);
+	check_order(&f);
+	check_work(&f, 1);
+	assert_int_equal(find(&f, "payments_belong_to_orders__test")->role, STEP_TEST_ALONE);
+	assert_true(waits_for(&f, "payments_belong_to_orders__test", "marts"));
+	alone = (size_t)(find(&f, "payments_belong_to_orders__test") - f.steps->v);
+	assert_true(is_before(&f, (size_t)(find(&f, "staging") - f.steps->v), alone));
+	for (size_t i = 0; i < f.steps->n; i++)
+		assert_false(is_before(&f, alone, i));
+	release(&f);
+	free(homes);
+}
+
 static void
 test_parts_of_a_selection(void **state)
 {
@@ -479,9 +530,11 @@ main(void)
 		cmocka_unit_test(test_after_all),
 		cmocka_unit_test(test_none),
 		cmocka_unit_test(test_unit_tests_stand_before_their_model),
+		cmocka_unit_test(test_unit_tests_without_a_name_of_their_own),
 		cmocka_unit_test(test_order_over_what_is_not_selected),
 		cmocka_unit_test(test_some_tests_of_a_node),
 		cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_parts_and_homes_of_tests),
 		cmocka_unit_test(test_parts_of_a_selection),
 		cmocka_unit_test(test_hooks),
 		cmocka_unit_test(test_names_dbt_cannot_select),

@@ -25,6 +25,7 @@ KINDS = {"dbt", "duckdb"}
 TIMEOUT = 7200  # seconds; of each command
 RETRY = dg.RetryPolicy(max_retries=4, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 KEY = cache(dg.AssetKey.from_user_string)
+LEVEL = dg.AssetCheckSeverity
 
 
 def run_dbt(words, timeout):
@@ -49,33 +50,46 @@ def run_dbt(words, timeout):
         return code, json.loads(written.read_text())["results"] if written.exists() else []
 
 
+def fault(words, code, results):
+    """What went wrong but for verdicts of tests: that may be tried again."""
+    good = ("success", "pass", "warn", "fail", "skipped", "no-op")
+    wrong = [r for r in results if r["status"] not in good]
+    if code and (wrong or not any(r["status"] == "fail" for r in results)):
+        said = "".join(f"\n{r['message']}" for r in wrong)
+        raise dg.Failure(f"dbt {' '.join(words)}: exit code {code}{said}")
+
+
 def dbt(words, timeout):
-    """The same; what is no verdict of a test is a failure that may be tried again."""
+    """The same; what is no verdict of a test is raised."""
     code, results = run_dbt(words, timeout)
-    wrong = [r for r in results if r["status"] not in ("success", "pass", "warn", "fail", "no-op")]
-    if code and (wrong or not results):
-        raise dg.Failure(f"dbt {' '.join(words)}: exit code {code}" + "".join(f"\n{r['message']}" for r in wrong))
+    fault(words, code, results)
     return code, results
 
 
 def verdicts(context, code, results):
-    """What dbt says of each test; where it says nothing, its exit code does."""
+    """What dbt says of each test; if it says nothing at all, its exit code."""
     said = defaultdict(list)
     for result in results:
-        kind, _, name = result["unique_id"].split(".", 2)  # test.package.name[.hash]
-        if kind == "test":
-            said[name].append(result)
-            said[name.rpartition(".")[0]].append(result)
+        kind, _, name = result["unique_id"].split(".", 2)  # test.package.name.hash
+        if kind == "test" and result["status"] != "skipped":
+            for name in (name, name.rpartition(".")[0]):
+                said[name].append(result)
     for check in sorted(context.selected_asset_check_keys):
         mine = said[check.name]
+        if results and not mine:
+            continue
+        warn = mine and all(r["status"] in ("pass", "warn") for r in mine)
         yield dg.AssetCheckResult(
             asset_key=check.asset_key,
             check_name=check.name,
             passed=all(r["status"] == "pass" for r in mine) if mine else code == 0,
-            severity=dg.AssetCheckSeverity.WARN if mine and all(r["status"] in ("pass", "warn") for r in mine)
-            else dg.AssetCheckSeverity.ERROR,
+            severity=LEVEL.WARN if warn else LEVEL.ERROR,
             metadata={"failures": sum(r["failures"] or 0 for r in mine)} if mine else None,
         )
+
+
+def spec_of(key, deps, about):
+    return dg.AssetSpec(key, deps=[*map(KEY, deps)], kinds=KINDS, **about)
 
 
 def asset(
@@ -86,11 +100,11 @@ def asset(
 
     @dg.multi_asset(
         name=name,
-        specs=[dg.AssetSpec(key, deps=[KEY(dep) for dep in deps], kinds=KINDS, **about)],
+        specs=[spec_of(key, deps, about)],
         retry_policy=retry,
     )
     def build(context: dg.AssetExecutionContext):
-        code, results = dbt(run, timeout)
+        dbt(run, timeout)
         yield dg.MaterializeResult(asset_key=key)
 
     return build
@@ -98,10 +112,14 @@ def asset(
 
 def check(name, specs, test, retry=RETRY, timeout=TIMEOUT):
     """All tests at once."""
+    specs = [
+        dg.AssetCheckSpec(check, asset=KEY(key), additional_deps=[*map(KEY, deps)])
+        for key, check, deps in specs
+    ]
 
     @dg.multi_asset_check(
         name=name,
-        specs=[dg.AssetCheckSpec(check, asset=KEY(key), additional_deps=[KEY(dep) for dep in deps]) for key, check, deps in specs],
+        specs=specs,
         retry_policy=retry,
     )
     def run(context: dg.AssetCheckExecutionContext):
@@ -189,7 +207,7 @@ ASSETS = [
         "daily_revenue_run", "daily_revenue", ["run", "--select", "fqn:shop.marts.finance.daily_revenue"],
         deps=["orders"],
         group_name="finance",
-        owners=["team:finance"],
+        owners=["team:finance", "money@shop.example"],
         tags={"marts": "", "nightly": ""},
         description="Revenue by day; returned orders do not count.",
     ),
@@ -197,6 +215,7 @@ ASSETS = [
         "monthly_revenue_run", "monthly_revenue", ["run", "--select", "fqn:shop.marts.finance.monthly_revenue"],
         deps=["daily_revenue"],
         group_name="finance",
+        owners=["money@shop.example"],
         tags={"marts": "", "nightly": ""},
         description="Revenue by month.",
     ),

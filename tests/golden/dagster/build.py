@@ -29,6 +29,7 @@ KINDS = {"dbt", "duckdb"}
 TIMEOUT = 3600  # seconds; of each command
 RETRY = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 KEY = cache(dg.AssetKey.from_user_string)
+LEVEL = dg.AssetCheckSeverity
 
 
 def run_dbt(words, timeout):
@@ -53,20 +54,28 @@ def run_dbt(words, timeout):
         return code, json.loads(written.read_text())["results"] if written.exists() else []
 
 
+def fault(words, code, results):
+    """What went wrong but for verdicts of tests: that may be tried again."""
+    good = ("success", "pass", "warn", "fail", "skipped", "no-op")
+    wrong = [r for r in results if r["status"] not in good]
+    if code and (wrong or not any(r["status"] == "fail" for r in results)):
+        said = "".join(f"\n{r['message']}" for r in wrong)
+        raise dg.Failure(f"dbt {' '.join(words)}: exit code {code}{said}")
+
+
 def dbt(words, timeout):
-    """The same; what is no verdict of a test is a failure that may be tried again."""
+    """The same; what is no verdict of a test is raised."""
     code, results = run_dbt(words, timeout)
-    wrong = [r for r in results if r["status"] not in ("success", "pass", "warn", "fail", "no-op")]
-    if code and (wrong or not results):
-        raise dg.Failure(f"dbt {' '.join(words)}: exit code {code}" + "".join(f"\n{r['message']}" for r in wrong))
+    fault(words, code, results)
     return code, results
 
 
 def once(context, words, timeout):
-    """What belongs to several assets: the first of them in a run does it, the others find it done."""
+    """What belongs to several ops: the first of them in a run does it."""
     folder = Path(tempfile.gettempdir(), f"dbt-{context.run.run_id}")
     folder.mkdir(mode=0o700, exist_ok=True)
-    with open(folder / hashlib.sha256(" ".join(words).encode()).hexdigest(), "a+") as mark:
+    name = hashlib.sha256(" ".join(words).encode()).hexdigest()
+    with open(folder / name, "a+") as mark:
         fcntl.flock(mark, fcntl.LOCK_EX)
         if mark.seek(0, os.SEEK_END):
             return
@@ -77,23 +86,34 @@ def once(context, words, timeout):
 
 
 def verdicts(context, code, results):
-    """What dbt says of each test; where it says nothing, its exit code does."""
+    """What dbt says of each test; if it says nothing at all, its exit code."""
     said = defaultdict(list)
     for result in results:
-        kind, _, name = result["unique_id"].split(".", 2)  # test.package.name[.hash]
-        if kind == "test":
-            said[name].append(result)
-            said[name.rpartition(".")[0]].append(result)
+        kind, _, name = result["unique_id"].split(".", 2)  # test.package.name.hash
+        if kind == "test" and result["status"] != "skipped":
+            for name in (name, name.rpartition(".")[0]):
+                said[name].append(result)
     for check in sorted(context.selected_asset_check_keys):
         mine = said[check.name]
+        if results and not mine:
+            continue
+        warn = mine and all(r["status"] in ("pass", "warn") for r in mine)
         yield dg.AssetCheckResult(
             asset_key=check.asset_key,
             check_name=check.name,
             passed=all(r["status"] == "pass" for r in mine) if mine else code == 0,
-            severity=dg.AssetCheckSeverity.WARN if mine and all(r["status"] in ("pass", "warn") for r in mine)
-            else dg.AssetCheckSeverity.ERROR,
+            severity=LEVEL.WARN if warn else LEVEL.ERROR,
             metadata={"failures": sum(r["failures"] or 0 for r in mine)} if mine else None,
         )
+
+
+def spec_of(key, deps, about):
+    return dg.AssetSpec(key, deps=[*map(KEY, deps)], kinds=KINDS, **about)
+
+
+def checks_of(key, checks, warns):
+    specs = [dg.AssetCheckSpec(check, asset=key, blocking=True) for check in checks]
+    return specs + [dg.AssetCheckSpec(check, asset=key) for check in warns]
 
 
 def asset(
@@ -101,12 +121,11 @@ def asset(
 ):
     """One dbt node, tested by the command that builds it."""
     key = KEY(key)
-    specs = [dg.AssetCheckSpec(check, asset=key, blocking=True) for check in checks]
-    specs += [dg.AssetCheckSpec(check, asset=key) for check in warns]
+    specs = checks_of(key, checks, warns)
 
     @dg.multi_asset(
         name=name,
-        specs=[dg.AssetSpec(key, deps=[KEY(dep) for dep in deps], kinds=KINDS, **about)],
+        specs=[spec_of(key, deps, about)],
         check_specs=specs,
         retry_policy=retry,
     )
@@ -121,11 +140,15 @@ def asset(
 
 
 def check(name, specs, test, retry=RETRY, timeout=TIMEOUT):
-    """A test that reads several nodes: it runs after all of them, and holds nothing back."""
+    """A test that reads several nodes. It holds nothing back."""
+    specs = [
+        dg.AssetCheckSpec(check, asset=KEY(key), additional_deps=[*map(KEY, deps)])
+        for key, check, deps in specs
+    ]
 
     @dg.multi_asset_check(
         name=name,
-        specs=[dg.AssetCheckSpec(check, asset=KEY(key), additional_deps=[KEY(dep) for dep in deps]) for key, check, deps in specs],
+        specs=specs,
         retry_policy=retry,
     )
     def run(context: dg.AssetCheckExecutionContext):
@@ -235,7 +258,7 @@ ASSETS = [
         checks=["not_null_daily_revenue_ordered_on", "unique_daily_revenue_ordered_on"],
         before=[["test", "--select", "fqn:shop.payments_belong_to_orders"]],
         group_name="marts__finance",
-        owners=["team:finance"],
+        owners=["team:finance", "money@shop.example"],
         tags={"marts": "", "nightly": ""},
         description="Revenue by day; returned orders do not count.",
     ),
@@ -243,6 +266,7 @@ ASSETS = [
         "monthly_revenue_build", "monthly_revenue", ["build", "--select", "fqn:shop.marts.finance.monthly_revenue", "--indirect-selection", "cautious"],
         deps=["daily_revenue"],
         group_name="marts__finance",
+        owners=["money@shop.example"],
         tags={"marts": "", "nightly": ""},
         description="Revenue by month.",
     ),

@@ -46,13 +46,24 @@ def run_dbt(words, timeout):
         return code, json.loads(written.read_text())["results"] if written.exists() else []
 
 
+def fault(words, code, results):
+    """What went wrong but for verdicts of tests: that may be tried again."""
+    good = ("success", "pass", "warn", "fail", "skipped", "no-op")
+    wrong = [r for r in results if r["status"] not in good]
+    if code and (wrong or not any(r["status"] == "fail" for r in results)):
+        said = "".join(f"\n{r['message']}" for r in wrong)
+        raise dg.Failure(f"dbt {' '.join(words)}: exit code {code}{said}")
+
+
 def dbt(words, timeout):
-    """The same; what is no verdict of a test is a failure that may be tried again."""
+    """The same; what is no verdict of a test is raised."""
     code, results = run_dbt(words, timeout)
-    wrong = [r for r in results if r["status"] not in ("success", "pass", "warn", "fail", "no-op")]
-    if code and (wrong or not results):
-        raise dg.Failure(f"dbt {' '.join(words)}: exit code {code}" + "".join(f"\n{r['message']}" for r in wrong))
+    fault(words, code, results)
     return code, results
+
+
+def spec_of(key, deps, about):
+    return dg.AssetSpec(key, deps=[*map(KEY, deps)], kinds=KINDS, **about)
 
 
 def asset(
@@ -63,11 +74,11 @@ def asset(
 
     @dg.multi_asset(
         name=name,
-        specs=[dg.AssetSpec(key, deps=[KEY(dep) for dep in deps], kinds=KINDS, **about)],
+        specs=[spec_of(key, deps, about)],
         retry_policy=retry,
     )
     def build(context: dg.AssetExecutionContext):
-        code, results = dbt(run, timeout)
+        dbt(run, timeout)
         yield dg.MaterializeResult(asset_key=key)
 
     return build

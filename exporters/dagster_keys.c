@@ -1,9 +1,9 @@
-/* dagster_names.c -- Rules: dagster-dbt 0.29 asset_utils.py (default_asset_key_fn,
- * default_group_from_dbt_resource_props, get_upstream_unique_ids, get_asset_check_key_for_test).
+/* dagster_keys.c -- Rules: dagster-dbt 0.29 asset_utils.py (default_asset_key_fn,
+ * get_upstream_unique_ids, get_asset_check_key_for_test).
  *
  * Where a name holds what Dagster takes in no name of an op's output, dagster-dbt does not load the
- * project at all; here such letters become '_' and a hash follows. Nor does it load two nodes of one
- * key: here the one of another package has its package before its key.
+ * project at all; here such letters become '_' and a hash follows. Nor does it load two nodes of
+ * one key: here the one of another package has its package before its key.
  */
 #include "exporters/dagster.h"
 
@@ -12,16 +12,14 @@
 #include <string.h>
 
 #include "exporters/ids.h"
-#include "exporters/node_docs.h"
 #include "graph/json.h"
-#include "util/text.h"
 #include "util/xalloc.h"
 
 #define ASSET_KINDS (KIND_BIT(KIND_MODEL) | KIND_BIT(KIND_SEED) | KIND_BIT(KIND_SNAPSHOT))
 
 /* ---- keys ---- */
 
-static const char *
+const char *
 dagster_meta(const struct node *n, const char *name)
 {
 	const char *meta = json_get(node_json(n, NODE_CONFIG), "meta");
@@ -31,8 +29,8 @@ dagster_meta(const struct node *n, const char *name)
 	return json_get(json_get(meta, "dagster"), name);
 }
 
-static bool
-is_made_of(const char *text, const char *marks)
+bool
+dagster_is_made_of(const char *text, const char *marks)
 {
 	for (const char *s = text; *s; s++)
 		if (!isalnum((unsigned char)*s) && !strchr(marks, *s))
@@ -45,7 +43,7 @@ add_part(struct buf *key, const char *text)
 {
 	if (key->len)
 		buf_addc(key, '/');
-	if (is_made_of(text, "_.-"))
+	if (dagster_is_made_of(text, "_.-"))
 		buf_adds(key, text);
 	else
 		id_add_text(key, text, text, &id_plain);
@@ -66,10 +64,11 @@ static bool
 is_taken(const char *name)
 {
 	static const char *const words[] = {
-		"False", "None", "True", "and", "arg_dict", "as", "assert", "async", "await", "bool", "break",
-		"class", "conf", "config", "context", "continue", "def", "del", "dict", "elif", "else", "except",
-		"finally", "float", "for", "from", "global", "if", "import", "in", "input", "input_arg_dict",
-		"int", "is", "lambda", "meta", "nonlocal", "not", "or", "output", "output_arg_dict", "pass",
+		"False", "None", "True", "and", "arg_dict", "as", "assert", "async", "await",
+		"bool", "break", "class", "conf", "config", "context", "continue", "def", "del",
+		"dict", "elif", "else", "except", "finally", "float", "for", "from", "global", "if",
+		"import", "in", "input", "input_arg_dict", "int", "is", "lambda", "meta",
+		"nonlocal", "not", "or", "output", "output_arg_dict", "pass",
 		"raise", "return", "str", "try", "type", "while", "with", "yield"
 	};
 
@@ -119,7 +118,7 @@ is_foreign(const struct graph *g, const struct node *n)
 static int
 part_twins(struct dagster *d, struct map *seen, const struct node *n, struct err *err)
 {
-	const struct graph *g = d->job->graph;
+	const struct graph *g = d->job.graph;
 	const struct node *twin = map_get(seen, d->keys[n->index]), *moved = n;
 	struct buf key = BUF_INIT;
 
@@ -128,42 +127,16 @@ part_twins(struct dagster *d, struct map *seen, const struct node *n, struct err
 		map_put(seen, d->keys[n->index], (void *)(uintptr_t)(moved == n ? twin : n));
 		add_part(&key, moved->package ? moved->package : "dbt");
 		buf_addf(&key, "/%s", d->keys[moved->index]);
-		d->keys[moved->index] = arena_strdup(&d->steps->arena, key.data);
+		d->keys[moved->index] = arena_strdup(&d->arena, key.data);
 		buf_release(&key);
 	}
 	twin = map_put(seen, d->keys[moved->index], (void *)(uintptr_t)moved);
 	if (twin && twin != moved) {
-		err_set(err, "nodes '%s' and '%s' would share the asset key '%s'", twin->id, moved->id,
-		    d->keys[moved->index]);
+		err_set(err, "nodes '%s' and '%s' would share the asset key '%s'", twin->id,
+		    moved->id, d->keys[moved->index]);
 		return err_hint(err, "give one of them meta.dagster.asset_key");
 	}
 	return 0;
-}
-
-int
-dagster_keys(struct dagster *d, struct err *err)
-{
-	const struct graph *g = d->job->graph;
-	struct map seen = MAP_INIT;
-	int rc = 0;
-
-	d->keys = arena_zalloc(&d->steps->arena, g->nnodes + 1, sizeof(*d->keys));
-	d->is_asset = arena_zalloc(&d->steps->arena, g->nnodes + 1, sizeof(*d->is_asset));
-	d->seen = arena_zalloc(&d->steps->arena, g->nnodes + 1, sizeof(*d->seen));
-	d->stack = arena_zalloc(&d->steps->arena, g->nnodes + 1, sizeof(*d->stack));
-	for (size_t i = 0; i < g->nnodes; i++)
-		if (KIND_BIT(g->nodes[i].kind) & (ASSET_KINDS | KIND_BIT(KIND_SOURCE)))
-			d->keys[i] = key_of(&d->steps->arena, &g->nodes[i]);
-	for (size_t i = 0; i < d->steps->n && rc == 0; i++) {
-		const struct step *s = &d->steps->v[i];
-
-		if (!dagster_builds_asset(s))
-			continue;
-		d->is_asset[s->node->index] = true;
-		rc = part_twins(d, &seen, s->node, err);
-	}
-	map_release(&seen);
-	return rc;
 }
 
 /* ---- what stands upstream ---- */
@@ -171,8 +144,8 @@ dagster_keys(struct dagster *d, struct err *err)
 static bool
 is_passed_through(const struct node *n)
 {
-	unsigned kinds = KIND_BIT(KIND_METRIC) | KIND_BIT(KIND_SEMANTIC_MODEL) | KIND_BIT(KIND_SAVED_QUERY) |
-		KIND_BIT(KIND_FUNCTION);
+	unsigned kinds = KIND_BIT(KIND_METRIC) | KIND_BIT(KIND_SEMANTIC_MODEL) |
+		KIND_BIT(KIND_SAVED_QUERY) | KIND_BIT(KIND_FUNCTION);
 
 	return node_is_ephemeral(n) || (KIND_BIT(n->kind) & kinds);
 }
@@ -197,11 +170,12 @@ add_key(struct keys *k, const char *key, const char *own)
 	k->v[k->n++] = key;
 }
 
-/* Keys of what n reads, over what is no asset. */
+/* Keys above n. over_unbuilt: of the nearest built here; else of those dagster-dbt goes to. */
 static void
-add_parents(struct dagster *d, const struct node *n, struct keys *k, const char *own)
+add_above(struct dagster *d, const struct node *n, struct keys *k, const char *own,
+    bool over_unbuilt)
 {
-	const struct graph *g = d->job->graph;
+	const struct graph *g = d->job.graph;
 	size_t depth = 0;
 
 	d->walk++;
@@ -215,7 +189,7 @@ add_parents(struct dagster *d, const struct node *n, struct keys *k, const char 
 			if (d->seen[p->index] == d->walk)
 				continue;
 			d->seen[p->index] = d->walk;
-			if (is_passed_through(p))
+			if (over_unbuilt ? !d->is_asset[p->index] : is_passed_through(p))
 				d->stack[depth++] = p->index;
 			else
 				add_key(k, d->keys[p->index], own);
@@ -224,34 +198,33 @@ add_parents(struct dagster *d, const struct node *n, struct keys *k, const char 
 }
 
 size_t
-dagster_deps(struct dagster *d, const struct step *s, const char ***keys)
+dagster_deps(struct dagster *d, const struct node *n, const char ***keys)
 {
-	const struct node *target = s->role == STEP_BUILD ? s->node : dagster_check_target(d, s->node);
-	const char *own = d->keys[target->index];
+	const struct node *target = d->targets[n->index];
+	const char *own = d->keys[target ? target->index : n->index];
 	struct keys k = { 0 };
-	size_t n = 0;
+	size_t count = 0;
 
-	add_parents(d, s->node, &k, own);
-	/* Order over nodes that are not among the assets is kept. */
-	for (size_t i = 0; s->role == STEP_BUILD && i < s->nafter; i++) {
-		const struct step *up = &d->steps->v[s->after[i]];
-
-		if (up->role == STEP_TEST && up->build)
-			up = up->build;
-		if (dagster_builds_asset(up))
-			add_key(&k, d->keys[up->node->index], own);
-	}
+	add_above(d, n, &k, own, false);
+	if (d->is_asset[n->index])    /* order over nodes that are not among the assets is kept */
+		add_above(d, n, &k, own, true);
 	if (k.n)
 		qsort(k.v, k.n, sizeof(*k.v), by_text);
-	*keys = arena_zalloc(&d->steps->arena, k.n + 1, sizeof(**keys));
+	*keys = arena_zalloc(&d->arena, k.n + 1, sizeof(**keys));
 	for (size_t i = 0; i < k.n; i++)
 		if (i == 0 || strcmp(k.v[i], k.v[i - 1]) != 0)
-			(*keys)[n++] = k.v[i];
+			(*keys)[count++] = k.v[i];
 	free(k.v);
-	return n;
+	return count;
 }
 
 /* ---- checks ---- */
+
+bool
+dagster_is_renamed(const struct dagster *d, const struct node *test)
+{
+	return d->targets[test->index] && !dagster_is_made_of(test->name, "_.");
+}
 
 const char *
 dagster_check_name(struct dagster *d, const struct node *test)
@@ -259,10 +232,10 @@ dagster_check_name(struct dagster *d, const struct node *test)
 	struct buf b = BUF_INIT;
 	const char *name = test->name;
 
-	if (is_made_of(name, "_."))
+	if (dagster_is_made_of(name, "_."))
 		return name;
 	id_add_text(&b, name, test->id, &id_plain);
-	name = arena_strdup(&d->steps->arena, b.data);
+	name = arena_strdup(&d->arena, b.data);
 	buf_release(&b);
 	return name;
 }
@@ -305,20 +278,21 @@ reads(const struct node *test, const struct node *n)
 	return false;
 }
 
-const struct node *
-dagster_check_target(const struct dagster *d, const struct node *test)
+/* As configured, if the test reads it; else the only node it reads, or what it is attached to. */
+static const struct node *
+target_of(const struct dagster *d, const struct node *test)
 {
-	const struct graph *g = d->job->graph;
+	const struct graph *g = d->job.graph;
 	const struct node *target = test->attached ? graph_find(g, test->attached) : NULL;
 	const char *ref = dagster_meta(test, "ref");
 	bool one = test->nparents > 0;
 
 	for (size_t i = 1; i < test->nparents; i++)
 		one = one && test->parents[i] == test->parents[0];
-	if (one)
-		target = &g->nodes[test->parents[0]];
-	if (json_truth(ref))
+	if (json_truth(ref) && (!one || (find_ref(g, ref) && reads(test, find_ref(g, ref)))))
 		target = find_ref(g, ref);
+	else if (one)
+		target = &g->nodes[test->parents[0]];
 	return target && d->is_asset[target->index] && reads(test, target) ? target : NULL;
 }
 
@@ -336,97 +310,44 @@ dagster_is_error(const struct node *test)
 	return error;
 }
 
-/* ---- groups, owners, tags ---- */
-
-const char *
-dagster_group(struct dagster *d, const struct step *s)
-{
-	const char *configured = json_get(json_get(node_json(s->node, NODE_META), "dagster"), "group");
-	struct buf b = BUF_INIT, name = BUF_INIT;
-	const char *text;
-
-	if (d->job->group_by != GROUP_BY_NONE) {
-		for (const char *c = d->folders.of[s - d->steps->v]; *c; c++)
-			buf_adds(&b, *c == '/' ? "__" : (const char[]){ *c == '-' ? '_' : *c, '\0' });
-	} else if (json_truth(configured)) {
-		json_add_string(&b, configured);
-	} else if (s->node->group) {
-		buf_adds(&b, s->node->group);
-	}
-	if (b.len && is_made_of(b.data, "_/"))
-		buf_adds(&name, b.data);
-	else if (b.len)
-		id_add_text(&name, b.data, b.data, &id_plain);
-	text = name.len ? arena_strdup(&d->steps->arena, name.data) : NULL;
-	buf_release(&b);
-	buf_release(&name);
-	return text;
-}
-
-/* As Dagster looks at it; what it does not take for one is the name of a team. */
-static bool
-is_email(const char *text)
-{
-	const char *at = strchr(text, '@'), *dot = strrchr(text, '.');
-	size_t n = dot ? strlen(dot + 1) : 0;
-
-	for (size_t i = 1; i <= n; i++)
-		if (!isalpha((unsigned char)dot[i]))
-			return false;
-	return at && at > text && dot > at + 1 && n >= 2 && n <= 7 && !strchr(at + 1, '@') &&
-		is_made_of(text, "@._%+-");
-}
+/* ---- all of it ---- */
 
 static void
-write_owner(struct emit *e, const char *owner)
+allocate(struct dagster *d)
 {
-	struct buf b = BUF_INIT;
+	size_t n = d->job.graph->nnodes + 1;
 
-	if (!text_starts(owner, "team:") && !is_email(owner))
-		buf_adds(&b, "team:");
-	buf_adds(&b, owner);
-	emit_add(e, "%q", b.data);
-	buf_release(&b);
+	d->keys = arena_zalloc(&d->arena, n, sizeof(*d->keys));
+	d->is_asset = arena_zalloc(&d->arena, n, sizeof(*d->is_asset));
+	d->is_inside = arena_zalloc(&d->arena, n, sizeof(*d->is_inside));
+	d->targets = arena_zalloc(&d->arena, n, sizeof(*d->targets));
+	d->seen = arena_zalloc(&d->arena, n, sizeof(*d->seen));
+	d->stack = arena_zalloc(&d->arena, n, sizeof(*d->stack));
 }
 
-void
-dagster_write_owners(struct emit *e, const struct node *n)
+int
+dagster_keys(struct dagster *d, struct err *err)
 {
-	const char *owners = json_get(json_get(node_json(n, NODE_META), "dagster"), "owners");
-	struct buf b = BUF_INIT;
-	size_t written = 0;
+	const struct graph *g = d->job.graph;
+	const struct plan *plan = d->job.plan;
+	struct map seen = MAP_INIT;
+	int rc = 0;
 
-	for (const char *at = json_first(owners); at; at = json_next(at)) {
-		buf_truncate(&b, 0);
-		json_add_string(&b, at);
-		if (b.len == 0)
+	allocate(d);
+	for (size_t i = 0; i < g->nnodes; i++)
+		if (KIND_BIT(g->nodes[i].kind) & (ASSET_KINDS | KIND_BIT(KIND_SOURCE)))
+			d->keys[i] = key_of(&d->arena, &g->nodes[i]);
+	for (size_t i = 0; i < plan->ntasks && rc == 0; i++) {
+		const struct node *n = plan->tasks[i].node;
+
+		if (!(KIND_BIT(n->kind) & ASSET_KINDS))
 			continue;
-		emit_add(e, written++ ? ", " : DAGSTER_ARG "owners=[");
-		write_owner(e, b.data);
+		d->is_asset[n->index] = true;
+		rc = part_twins(d, &seen, n, err);
 	}
-	buf_truncate(&b, 0);
-	if (written == 0 && node_docs_owner(&b, n) && b.len) {
-		emit_add(e, DAGSTER_ARG "owners=[");
-		write_owner(e, b.data);
-		written++;
-	}
-	if (written)
-		emit_add(e, "]");
-	buf_release(&b);
-}
-
-void
-dagster_write_tags(struct emit *e, const struct node *n)
-{
-	size_t written = 0;
-
-	for (size_t i = 0; i < n->tags.n; i++) {
-		const char *tag = n->tags.v[i];
-
-		if (strlen(tag) > 63 || !is_made_of(tag, "_.-"))
-			continue;
-		emit_add(e, "%s%q: \"\"", written++ ? ", " : DAGSTER_ARG "tags={", tag);
-	}
-	if (written)
-		emit_add(e, "}");
+	for (size_t i = 0; i < plan->ntasks; i++)
+		if (plan->tasks[i].node->kind == KIND_TEST)
+			d->targets[plan->tasks[i].node->index] = target_of(d, plan->tasks[i].node);
+	map_release(&seen);
+	return rc;
 }
