@@ -322,7 +322,7 @@ function paintNodes(w, h, lit, marked) {
 // ---------------------------------------------------------------- moving about
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-let flight = 0;
+let flight = 0, landed = 0;
 function fly(to) {
   const from = { ...cam }, start = performance.now(), id = ++flight;
   const step = now => {
@@ -331,12 +331,13 @@ function fly(to) {
     cam = { x: from.x + (to.x - from.x) * s, y: from.y + (to.y - from.y) * s, k: from.k + (to.k - from.k) * s };
     paint();
     if (t < 1) requestAnimationFrame(step);
+    else landed = id;
   };
   requestAnimationFrame(step);
 }
 
 function fitView(animate) {
-  const [w, h] = stageSize(), pad = 40;
+  const [w, h] = stageSize(), pad = Math.min(40, w / 24);
   let k = Math.min((w - 2 * pad) / Math.max(view.width, 1), (h - 2 * pad - 40) / Math.max(view.height, 1), 1.4);
   let to;
   if (k < 0.2) {               // too large to read as a whole: begin at its widest place
@@ -346,7 +347,7 @@ function fitView(animate) {
     to = { k, x: (w - view.width * k) / 2, y: (h - view.height * k) / 2 };
   }
   if (animate) fly(to);
-  else { flight++; cam = to; }
+  else { landed = ++flight; cam = to; }
 }
 
 // The height at which the boxes furthest to the right stand: where the graph is deepest.
@@ -358,7 +359,7 @@ function busiest() {
 
 function zoomAt(x, y, f) {
   const k = Math.min(4, Math.max(0.005, cam.k * f));
-  flight++;
+  landed = ++flight;
   cam = { k, x: x - (x - cam.x) * k / cam.k, y: y - (y - cam.y) * k / cam.k };
   draw();
 }
@@ -367,6 +368,16 @@ function show(i) {
   const k = view.place.get(i), [w, h] = stageSize(), z = Math.max(cam.k, 0.9);
   if (k === undefined) return;
   fly({ k: z, x: w / 2 - (view.x[k] + view.widths[k] / 2) * z, y: h / 2 - (view.y[k] + BOX / 2) * z });
+}
+
+// The pane takes room from the stage: the selected node moves out from under it, and no further.
+function keepInSight() {
+  const k = view.place.get(state.selected), [w, h] = stageSize(), pad = 16;
+  if (k === undefined || landed !== flight) return;
+  const inside = (from, to, end) => Math.min(0, end - pad - to) || Math.max(0, pad - from);
+  const left = cam.x + view.x[k] * cam.k, top = cam.y + view.y[k] * cam.k;
+  const dx = inside(left, left + view.widths[k] * cam.k, w), dy = inside(top, top + BOX * cam.k, h);
+  if (dx || dy) fly({ k: cam.k, x: cam.x + dx, y: cam.y + dy });
 }
 
 function nodeAt(px, py) {
@@ -593,9 +604,9 @@ function buildControls() {
   const tags = countBy(nodes.flatMap(n => n.tags));
   $("tag").append(option("", "all tags"), ...[...tags].sort((a, b) => a[0] < b[0] ? -1 : 1).map(([t, n]) => option(t, t, n)));
   $("tag").hidden = !tags.size;
-  const runs = nodes.some(n => n.status);
+  const runs = nodes.some(n => n.status) || state.colour === "status" || state.colour === "time";
   $("colour").append(option("kind", "colour: kind"), option("folder", "colour: folder"));
-  if (runs) $("colour").append(option("status", "colour: last status"), option("time", "colour: time"));
+  if (runs) $("colour").append(option("status", "colour: status"), option("time", "colour: time"));
   $("tests").hidden = !nodes.some(n => TESTS.has(n.kind));
   $("critical").hidden = !nodes.some(n => n.critical);
   $("folder").onchange = e => { state.folder = e.target.value; focus(-1); };
@@ -682,7 +693,7 @@ canvas.addEventListener("pointerdown", e => {
   canvas.setPointerCapture(e.pointerId);
   pointers.set(e.pointerId, [e.offsetX, e.offsetY]);
   pressed = { x: e.offsetX, y: e.offsetY, moved: false };
-  flight++;
+  landed = ++flight;
 });
 canvas.addEventListener("pointermove", e => {
   const was = pointers.get(e.pointerId);
@@ -767,7 +778,7 @@ document.addEventListener("keydown", e => {
 document.addEventListener("click", e => {
   for (const m of document.querySelectorAll("details.menu[open]")) if (!m.contains(e.target)) m.open = false;
 });
-new ResizeObserver(() => view && draw()).observe(canvas);
+new ResizeObserver(() => { if (view) { draw(); keepInSight(); } }).observe(canvas);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { readTheme(); colours(); draw(); });
 
 // ---------------------------------------------------------------- start
@@ -780,4 +791,4 @@ syncControls();
 relayout();
 if (wanted.focus >= 0) focus(wanted.focus);
 else if (wanted.node >= 0) select(wanted.node, true);
-else if (nodes.some(n => n.focus)) select(nodes.findIndex(n => n.focus));
+else if (nodes.some(n => n.focus)) { select(nodes.findIndex(n => n.focus)); fitView(); }

@@ -159,6 +159,16 @@ def case_a_click_selects_and_marks_the_lineage(p):
     same("pane", p.js("$('details').hidden"), True)
 
 
+def case_the_pane_does_not_hide_what_it_tells_of(p):
+    p.js("zoomAt(0, 0, 1.5)")
+    last = p.js("nodes[view.list[view.x.indexOf(Math.max(...view.x))]].label")
+    p.js("[cam.x, cam.y] = [stageSize()[0] - 40 - Math.max(...view.x) * cam.k, cam.y]")
+    p.js("select(nodes.findIndex(n => n.label === %s))" % json.dumps(last))
+    p.settle()
+    x, _ = where(p, last)
+    assert x < p.js("$('details').getBoundingClientRect().left"), x
+
+
 def case_focus_shows_neighbours_by_steps(p):
     p.js("select(nodes.findIndex(n => n.label === 'stg_customers'))")
     p.js("state.up = 1; state.down = 1")
