@@ -91,7 +91,7 @@ is_same(struct making *m, const char *name, const struct bundle_file *f)
 	return n == (ssize_t)f->len && memcmp(m->was.data, f->text, f->len) == 0;
 }
 
-/* A file that did not change is linked: it keeps its time, and a new one costs more than reading. */
+/* A file that did not change is linked: it keeps its time, and costs less than a new one. */
 static int
 add_file(struct making *m, const struct bundle_file *f, struct err *err)
 {
@@ -228,7 +228,8 @@ find_stamped(const char *dir, const char *pattern, struct err *err)
 	free(below);
 	if (n > 1) {
 		err_set(err, "%s: holds %zu exports", dir, n);
-		err_hint(err, "name the folder of one: --check %.*s", (int)(strrchr(found, '/') - found), found);
+		err_hint(err, "name the folder of one: --check %.*s",
+		    (int)(strrchr(found, '/') - found), found);
 		free(found);
 		found = NULL;
 	} else if (n == 0) {
@@ -239,7 +240,8 @@ find_stamped(const char *dir, const char *pattern, struct err *err)
 }
 
 int
-export_folder_find(const char *dir, const char *pattern, struct buf *out, char **root, struct err *err)
+export_folder_find(const char *dir, const char *pattern, struct buf *out, char **root,
+    struct err *err)
 {
 	char *own = fs_join(dir, fs_base(pattern)), *found;
 	size_t up = 0;

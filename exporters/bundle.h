@@ -4,8 +4,8 @@
  *   for (size_t at = 0; bundle_next(out, &at, &f);) ...
  *
  * Files of one folder stand together, and the first one of each folder holds the stamp. The export
- * owns those folders whole: they are replaced, not filled. A file at the top (no '/') belongs to the
- * user: it is made where it is missing. Texts hold no NUL bytes.
+ * owns those folders whole: they are replaced, not filled. A file at the top (no '/') belongs to
+ * the user: it is made where it is missing. Texts hold no NUL bytes.
  */
 #ifndef HEDDLE_EXPORTERS_BUNDLE_H
 #define HEDDLE_EXPORTERS_BUNDLE_H

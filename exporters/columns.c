@@ -22,7 +22,7 @@ fan_new(size_t nboxes, size_t nedges, const struct layout_edge *edges)
 		f.start[edges[e].from + 2]++;
 	for (size_t i = 2; i < nboxes + 2; i++)
 		f.start[i] += f.start[i - 1];
-	for (size_t e = 0; e < nedges; e++)   /* moves start[i + 1] from the begin of i to its end */
+	for (size_t e = 0; e < nedges; e++)   /* moves start[i + 1] from i's begin to its end */
 		f.to[f.start[edges[e].from + 1]++] = edges[e].to;
 	return f;
 }
@@ -36,7 +36,8 @@ fan_release(struct fan *f)
 
 /* Longest path from the left. order: parents before children. */
 static void
-push_right(size_t n, const struct fan *f, const uint32_t *nparents, uint32_t *column, uint32_t *order)
+push_right(size_t n, const struct fan *f, const uint32_t *nparents, uint32_t *column,
+    uint32_t *order)
 {
 	size_t head = 0, tail = 0;
 	uint32_t *waits = xcalloc(n + 1, sizeof(*waits));

@@ -9,9 +9,11 @@ write_head(struct emit *e, const struct picture *p)
 	emit_line(e, "// Lineage of the dbt project %c for Graphviz.", p->job->title);
 	emit_line(e, "// Made by: %s", p->job->stamp);
 	emit_open(e, "digraph lineage {");
-	emit_line(e, "graph [rankdir=LR, nodesep=0.15, ranksep=0.6, fontname=\"Helvetica\", fontsize=11];");
-	emit_line(e, "node [shape=box, style=\"rounded,filled\", fontname=\"Helvetica\", fontsize=10, "
-	    "height=0.3, margin=\"0.12,0.04\", color=\"#64748b\", fillcolor=\"#f1f5f9\"];");
+	emit_line(e, "graph [rankdir=LR, nodesep=0.15, ranksep=0.6, fontname=\"Helvetica\", "
+	    "fontsize=11];");
+	emit_line(e, "node [shape=box, style=\"rounded,filled\", fontname=\"Helvetica\", "
+	    "fontsize=10, height=0.3, margin=\"0.12,0.04\", color=\"#64748b\", "
+	    "fillcolor=\"#f1f5f9\"];");
 	emit_line(e, "edge [color=\"#94a3b8\", arrowsize=0.6];");
 }
 
@@ -22,9 +24,10 @@ write_node(struct emit *e, const struct picture *p, const struct picture_node *n
 	struct buf hint = BUF_INIT;
 
 	picture_hint(&hint, p, n);
-	emit_line(e, "%i [label=%q, tooltip=%q, color=%q, fillcolor=%q%s%s];", n->node->id, n->label,
-	    buf_str(&hint), n->critical ? picture_critical.line : c->line, c->fill,
-	    n->focus ? ", penwidth=3, fontname=\"Helvetica-Bold\"" : n->critical ? ", penwidth=2" : "",
+	emit_line(e, "%i [label=%q, tooltip=%q, color=%q, fillcolor=%q%s%s];", n->node->id,
+	    n->label, buf_str(&hint), n->critical ? picture_critical.line : c->line, c->fill,
+	    n->focus ? ", penwidth=3, fontname=\"Helvetica-Bold\"" :
+	    n->critical ? ", penwidth=2" : "",
 	    node_is_ephemeral(n->node) ? ", style=\"rounded,filled,dashed\"" : "");
 	buf_release(&hint);
 }

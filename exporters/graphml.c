@@ -6,11 +6,11 @@
 static const struct {
 	const char *id, *of, *type;
 } keys[] = {
-	{ "label", "node", "string" }, { "kind", "node", "string" }, { "package", "node", "string" },
-	{ "path", "node", "string" }, { "materialized", "node", "string" },
-	{ "group", "node", "string" }, { "colour", "node", "string" },
-	{ "critical", "node", "boolean" }, { "wave", "node", "int" }, { "seconds", "node", "double" },
-	{ "status", "node", "string" },
+	{ "label", "node", "string" }, { "kind", "node", "string" },
+	{ "package", "node", "string" }, { "path", "node", "string" },
+	{ "materialized", "node", "string" }, { "group", "node", "string" },
+	{ "colour", "node", "string" }, { "critical", "node", "boolean" },
+	{ "wave", "node", "int" }, { "seconds", "node", "double" }, { "status", "node", "string" },
 	{ "through", "edge", "boolean" }, { "critical_edge", "edge", "boolean" },
 };
 #define NKEYS (sizeof(keys) / sizeof(keys[0]))
@@ -69,8 +69,8 @@ graphml_write(const struct export_job *job, struct buf *out, struct err *err)
 	emit_open(&e, "<graphml xmlns=\"http://graphml.graphdrawing.org/xmlns\">");
 	emit_line(&e, "<desc>Made by: %s</desc>", job->stamp);
 	for (size_t i = 0; i < NKEYS; i++)
-		emit_line(&e, "<key id=\"%s\" for=\"%s\" attr.name=\"%s\" attr.type=\"%s\"/>", keys[i].id,
-		    keys[i].of, keys[i].id, keys[i].type);
+		emit_line(&e, "<key id=\"%s\" for=\"%s\" attr.name=\"%s\" attr.type=\"%s\"/>",
+		    keys[i].id, keys[i].of, keys[i].id, keys[i].type);
 	emit_open(&e, "<graph id=\"lineage\" edgedefault=\"directed\">");
 	emit_line(&e, "<desc>Lineage of the dbt project %q</desc>", job->title);
 	for (size_t i = 0; i < p->nnodes; i++)

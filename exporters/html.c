@@ -66,8 +66,9 @@ add_columns(struct emit *e, const struct node *n)
 	if (columns && cJSON_IsObject(columns) && columns->child) {
 		emit_add(e, ", \"columns\": [");
 		cJSON_ArrayForEach(column, columns) {
-			emit_add(e, "%s[%q, %q, %q]", column == columns->child ? "" : ", ", column->string,
-			    member(column, "data_type"), member(column, "description"));
+			emit_add(e, "%s[%q, %q, %q]", column == columns->child ? "" : ", ",
+			    column->string, member(column, "data_type"),
+			    member(column, "description"));
 		}
 		emit_add(e, "]");
 	}
@@ -122,8 +123,8 @@ write_hues(struct emit *e)
 	for (size_t i = 0; i < NKINDS; i++) {
 		enum node_kind k = picture_kind(i);
 
-		emit_line(e, "{\"id\": %q, \"name\": %q, \"hue\": %q}%s", kind_name(k), kind_plural(k),
-		    picture_kind_hue(k)->name, i + 1 < NKINDS ? "," : "");
+		emit_line(e, "{\"id\": %q, \"name\": %q, \"hue\": %q}%s", kind_name(k),
+		    kind_plural(k), picture_kind_hue(k)->name, i + 1 < NKINDS ? "," : "");
 	}
 	emit_close(e, "],");
 }

@@ -7,8 +7,8 @@
  *  "edges": [{"from", "to", "through": true when the way leads over nodes not exported}],
  *  "plan": {"command", "waves", "critical_path": [ids], "tasks": [{"id", "wave", "after": [ids]}]}}
  *
- * One node, edge or task is one line, so that a diff of two exports reads well. What is not known is
- * left out, not null. Readers refuse another "version"; new members may come within one.
+ * One node, edge or task is one line, so that a diff of two exports reads well. What is not known
+ * is left out, not null. Readers refuse another "version"; new members may come within one.
  */
 #include <cjson/cJSON.h>
 #include <stdlib.h>
@@ -145,7 +145,8 @@ json_write(const struct export_job *job, struct buf *out, struct err *err)
 	emit_open(&e, "\"edges\": [");
 	for (size_t i = 0; i < p->nedges; i++)
 		emit_line(&e, "{\"from\": %q, \"to\": %q%s}%s", p->nodes[p->edges[i].from].node->id,
-		    p->nodes[p->edges[i].to].node->id, p->edges[i].through ? ", \"through\": true" : "",
+		    p->nodes[p->edges[i].to].node->id,
+		    p->edges[i].through ? ", \"through\": true" : "",
 		    i + 1 < p->nedges ? "," : "");
 	emit_close(&e, "],");
 	emit_open(&e, "\"plan\": {");

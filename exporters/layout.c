@@ -24,7 +24,7 @@ struct drawing {
 	uint32_t *column;        /* by item */
 	uint32_t *rank;          /* by item: its band, counted from the top; NULL without groups */
 	bool *loose;             /* by box: no edge touches it */
-	uint32_t *part;          /* by item: its connected part, the largest is 0; NULL with groups */
+	uint32_t *part;          /* by item: its connected part, 0 the largest; NULL with groups */
 	size_t nparts;
 	size_t nloose;
 	size_t *dummies;         /* dummies of edge e are items dummies[e] .. dummies[e + 1] - 1 */
@@ -58,12 +58,14 @@ add_dummies(struct drawing *d)
 	d->column = xreallocarray(d->column, d->nitems + 1, sizeof(*d->column));
 	for (size_t e = 0; e < in->nedges; e++)
 		for (size_t i = d->dummies[e]; i < d->dummies[e + 1]; i++)
-			d->column[i] = d->column[in->edges[e].from] + 1 + (uint32_t)(i - d->dummies[e]);
+			d->column[i] = d->column[in->edges[e].from] + 1 +
+				(uint32_t)(i - d->dummies[e]);
 }
 
 /* Calls visit for each step of each edge from one column to the next. */
 static void
-each_step(const struct drawing *d, void (*visit)(void *self, uint32_t left, uint32_t right), void *self)
+each_step(const struct drawing *d, void (*visit)(void *self, uint32_t left, uint32_t right),
+    void *self)
 {
 	for (size_t e = 0; e < d->in->nedges; e++) {
 		uint32_t at = d->in->edges[e].from;
@@ -101,9 +103,10 @@ order_by_igraph(struct drawing *d)
 	each_step(d, push_step, &ends);
 	for (size_t i = 0; i < d->nitems; i++)
 		VECTOR(layers)[i] = d->column[i];
-	if (igraph_create(&g, &ends, (igraph_integer_t)d->nitems, IGRAPH_DIRECTED) == IGRAPH_SUCCESS) {
-		if (igraph_layout_sugiyama(&g, &places, NULL, NULL, &layers, 1, 1, NORDERINGS, NULL) ==
-		    IGRAPH_SUCCESS)
+	if (igraph_create(&g, &ends, (igraph_integer_t)d->nitems, IGRAPH_DIRECTED) ==
+	    IGRAPH_SUCCESS) {
+		if (igraph_layout_sugiyama(&g, &places, NULL, NULL, &layers, 1, 1, NORDERINGS,
+		    NULL) == IGRAPH_SUCCESS)
 			for (size_t i = 0; i < d->nitems; i++)
 				d->y[i] = MATRIX(places, (igraph_integer_t)i, 0);
 		igraph_destroy(&g);
@@ -149,7 +152,8 @@ find_parts(struct drawing *d)
 	for (size_t i = 0; i < in->nboxes; i++)
 		parent[i] = sizes[i].root = (uint32_t)i;
 	for (size_t e = 0; e < in->nedges; e++) {
-		uint32_t a = find_root(parent, in->edges[e].from), b = find_root(parent, in->edges[e].to);
+		uint32_t a = find_root(parent, in->edges[e].from);
+		uint32_t b = find_root(parent, in->edges[e].to);
 
 		parent[a < b ? b : a] = a < b ? a : b;
 	}
@@ -429,7 +433,8 @@ size_columns(struct drawing *d)
 		for (size_t i = d->dummies[e]; i <= d->dummies[e + 1]; i++) {
 			size_t next = i < d->dummies[e + 1] ? i : d->in->edges[e].to;
 
-			climb[d->column[at]] = fmax(climb[d->column[at]], fabs(d->y[at] - d->y[next]));
+			climb[d->column[at]] = fmax(climb[d->column[at]],
+			    fabs(d->y[at] - d->y[next]));
 			at = next;
 		}
 	}

@@ -91,12 +91,13 @@ write_names(struct mage *m, const char *key, const size_t *at, size_t n)
 	emit_add(e, "]\n");
 }
 
-/* To Mage a block's timeout is that of all its tries, and max_delay the sum of all delays, at which it
- * gives up (60 seconds, when it is not there). run_dbt() sees to the time of one try. */
+/* To Mage a block's timeout is that of all its tries, and max_delay the sum of all delays, at which
+ * it gives up (60 seconds, when it is not there). run_dbt() sees to the time of one try. */
 static void
 write_policy(struct emit *e, const struct task_policy *p)
 {
-	size_t retries = p->max_attempts - 1, delay = whole_seconds(p->delay_ms), all = 0, next = delay;
+	size_t retries = p->max_attempts - 1, delay = whole_seconds(p->delay_ms);
+	size_t all = 0, next = delay;
 
 	for (size_t i = 0; i < retries && all < MOST_SECONDS; i++) {
 		all += next;
@@ -105,7 +106,8 @@ write_policy(struct emit *e, const struct task_policy *p)
 	if (all > MOST_SECONDS)
 		all = MOST_SECONDS;
 	emit_line(e, "timeout: %z", (retries + 1) * whole_seconds(p->timeout_ms) + all);
-	emit_line(e, "retry_config: {retries: %z, delay: %z, max_delay: %z, exponential_backoff: %s}",
+	emit_line(e, "retry_config: {retries: %z, delay: %z, max_delay: %z, "
+	    "exponential_backoff: %s}",
 	    retries, delay, all + 1, p->factor > 1 ? "true" : "false");
 }
 
@@ -165,7 +167,8 @@ write_pipeline(struct mage *m)
 	emit_line(e, "schedule_interval: %q", m->o->schedule);
 	emit_line(e, "start_time: 2024-01-01 00:00:00");
 	emit_line(e, "status: active");
-	emit_line(e, "# What does not wait for a failed block goes on; the run has failed all the same.");
+	emit_line(e, "# What does not wait for a failed block goes on; the run has failed all the "
+	    "same.");
 	emit_line(e, "settings: {skip_if_previous_running: true, allow_blocks_to_fail: true}");
 	e->depth--;
 }
@@ -183,7 +186,8 @@ write_shared(struct mage *m)
 	struct emit *e = &m->python;
 
 	open_file(m, "custom", "__init__", ".py");
-	emit_line(e, "\"\"\"What the blocks of the pipeline %s share: how they call dbt.", m->name.data);
+	emit_line(e, "\"\"\"What the blocks of the pipeline %s share: how they call dbt.",
+	    m->name.data);
 	pydbt_docstring(e, m->job);
 	emit_line(e, "\"\"\"");
 	pydbt_imports(e, m->o, NULL);
@@ -214,7 +218,8 @@ write_file(struct mage *m, const struct step *s)
 	emit_line(e, "");
 	emit_line(e, "@custom");
 	emit_open(e, "def run(*args, **kwargs):");
-	emit_line(e, "shared = run_path(path.join(get_repo_path(), \"custom/%s/__init__.py\"))", m->name.data);
+	emit_line(e, "shared = run_path(path.join(get_repo_path(), \"custom/%s/__init__.py\"))",
+	    m->name.data);
 	emit_init(&a, &args, &emit_python);
 	argv_step(&words, s);
 	pycall_list(&a, words.v, words.n);

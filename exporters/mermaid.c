@@ -56,8 +56,8 @@ write_edges(struct emit *e, const struct picture *p, const char *const *ids)
 	bool first = true;
 
 	for (size_t i = 0; i < p->nedges; i++)
-		emit_line(e, "%s %s %s", ids[p->edges[i].from], p->edges[i].through ? "-.->" : "-->",
-		    ids[p->edges[i].to]);
+		emit_line(e, "%s %s %s", ids[p->edges[i].from],
+		    p->edges[i].through ? "-.->" : "-->", ids[p->edges[i].to]);
 	for (size_t i = 0; i < p->nedges; i++) {
 		if (!p->edges[i].critical)
 			continue;

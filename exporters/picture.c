@@ -33,8 +33,8 @@ kind_label(struct arena *a, const struct node *n)
 {
 	char *kind;
 
-	if (KIND_BIT(n->kind) & (KIND_BIT(KIND_MODEL) | KIND_BIT(KIND_SEED) | KIND_BIT(KIND_SNAPSHOT) |
-	    KIND_BIT(KIND_SOURCE)))
+	if (KIND_BIT(n->kind) & (KIND_BIT(KIND_MODEL) | KIND_BIT(KIND_SEED) |
+	    KIND_BIT(KIND_SNAPSHOT) | KIND_BIT(KIND_SOURCE)))
 		return short_label(a, n);
 	kind = arena_strdup(a, kind_name(n->kind));
 	for (char *s = kind; *s; s++)

@@ -1,5 +1,5 @@
-/* exporters/picture.h -- what every lineage target draws: labels, edges, groups and colours, decided
- * once, so that an SVG and a Graphviz file of one selection show the same thing.
+/* exporters/picture.h -- what every lineage target draws: labels, edges, groups and colours,
+ * decided once, so that an SVG and a Graphviz file of one selection show the same thing.
  *
  *   struct picture *p = picture_new(job);  ...  picture_free(p);
  *
@@ -57,7 +57,7 @@ struct picture {
 	struct picture_group *groups;
 	struct picture_colour *colours;   /* only those in use, in the order of the legend */
 	size_t nnodes, nedges, ngroups, ncolours;
-	uint32_t *path;                   /* the tasks of the critical path that are drawn, in order */
+	uint32_t *path;                   /* tasks of the critical path that are drawn, in order */
 	size_t npath;
 	const char *critical_name;        /* of the legend: "critical path, 41.2 s" */
 };

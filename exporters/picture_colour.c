@@ -1,4 +1,4 @@
-/* picture_colour.c -- the palette, and the four schemes that give each node of a picture a colour. */
+/* picture_colour.c -- the palette, and the four schemes that give each node a colour. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,19 +104,20 @@ colour_by_folder(struct picture *p, struct scheme *s)
 {
 	size_t n;
 	struct picture_group *folders = picture_groups(p, GROUP_BY_FOLDER, s->of, &n);
-	struct picture_group **sorted = arena_zalloc(&p->arena, n + 1, sizeof(struct picture_group *));
+	struct picture_group **sorted = arena_zalloc(&p->arena, n + 1, sizeof(folders));
 	uint32_t *class_of = arena_zalloc(&p->arena, n + 1, sizeof(*class_of));
 
 	for (size_t i = 0; i < n; i++)
 		sorted[i] = &folders[i];
-	qsort(sorted, n, sizeof(struct picture_group *), by_size);
+	qsort(sorted, n, sizeof(folders), by_size);
 	for (size_t i = 0; i < n; i++) {
 		size_t f = (size_t)(sorted[i] - folders);
 
 		if (i < NFOLDER_HUES)
 			class_of[f] = add_class(s, folders[f].name, (int)i);
 		else if (i == NFOLDER_HUES)
-			class_of[f] = add_class(s, arena_printf(&p->arena, "%zu other folders", n - i), GREY);
+			class_of[f] = add_class(s,
+			    arena_printf(&p->arena, "%zu other folders", n - i), GREY);
 		else
 			class_of[f] = NFOLDER_HUES;
 	}

@@ -36,7 +36,8 @@ plan_json_members(struct emit *e, const struct plan *p, bool timed)
 	emit_line(e, "\"command\": %q,", plan_command_name(p->command));
 	emit_line(e, "\"waves\": %z,", p->nwaves);
 	if (timed)
-		emit_line(e, "\"critical_seconds\": %f, \"work_seconds\": %f,", p->critical_path, p->work);
+		emit_line(e, "\"critical_seconds\": %f, \"work_seconds\": %f,", p->critical_path,
+		    p->work);
 	emit_indent(e);
 	emit_add(e, "\"critical_path\": ");
 	add_ids(e, p, path, n);

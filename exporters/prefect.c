@@ -108,8 +108,8 @@ write_docstring(struct flow *f)
 	pydbt_docstring(e, f->job);
 	if (f->o->tests == TESTS_AFTER_EACH || f->o->tests == TESTS_BUILD) {
 		emit_line(e, "");
-		emit_line(e, "A failed test holds back what reads its model; a test of severity warn "
-		    "never does.");
+		emit_line(e, "A failed test holds back what reads its model; a test of severity "
+		    "warn never does.");
 	}
 	emit_line(e, "\"\"\"");
 }

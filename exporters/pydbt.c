@@ -186,12 +186,14 @@ write_kept(struct emit *e, const struct task_options *o, const char *name)
 	    "goes on where");
 	emit_line(e, "# this one ended. Workers on other machines need it shared.");
 	if (o->hook_steps)
-		emit_line(e, "# Hooks have the project's own, in which on-run-end finds the others.");
+		emit_line(e, "# Hooks have the project's own, in which on-run-end finds the "
+		    "others.");
 	emit_indent(e);
 	emit_add(e, "project = ");
 	add_target(e, o, NULL);
 	emit_add(e, ".resolve()\n");
-	emit_line(e, "target = %sproject / %s", o->hook_steps ? "project if hooks else " : "", name);
+	emit_line(e, "target = %sproject / %s", o->hook_steps ? "project if hooks else " : "",
+	    name);
 	emit_line(e, "target.mkdir(parents=True, exist_ok=True)");
 	emit_line(e, "env = {**os.environ, \"DBT_TARGET_PATH\": str(target), "
 	    "\"DBT_LOG_PATH\": str(target)}");
@@ -226,8 +228,8 @@ void
 pydbt_results_function(struct emit *e, const struct task_options *o)
 {
 	emit_open(e, "def run_dbt(words, timeout):");
-	emit_line(e, "\"\"\"One dbt command; its exit code, and what it says of each node if it gets "
-	    "that far.\"\"\"");
+	emit_line(e, "\"\"\"One dbt command; its exit code, and what it says of each node if it "
+	    "gets that far.\"\"\"");
 	write_temporary(e, o);
 	write_process(e, true);
 	emit_line(e, "written = Path(target, \"run_results.json\")");

@@ -1,11 +1,11 @@
 /* exporters/pydbt.h -- how a Python task calls dbt: what dagster, prefect and mage share.
  *
  * Written are the constants DBT and FLAGS, and run_dbt(words, timeout): a dbt process with a target
- * folder of its own, which is interrupted (so that dbt cancels its queries) when the time is over or
- * the task is cancelled. No shell: words stay words.
+ * folder of its own, which is interrupted (so that dbt cancels its queries) when the time is over
+ * or the task is cancelled. No shell: words stay words.
  *
- * Larger tasks (--granularity) that heddle runs keep their target folder in the project, so that the
- * next try goes on where this one ended; the one task of `all` uses the project's own.
+ * Larger tasks (--granularity) that heddle runs keep their target folder in the project, so that
+ * the next try goes on where this one ended; the one task of `all` uses the project's own.
  */
 #ifndef HEDDLE_EXPORTERS_PYDBT_H
 #define HEDDLE_EXPORTERS_PYDBT_H

@@ -198,7 +198,8 @@ rows_untangle(struct rows *r, const uint32_t *key)
 		size_t now;
 
 		for (size_t c = 0; c < r->ncolumns; c++)
-			reorder_column(&t, k % 2 ? r->ncolumns - 1 - c : c, k % 2 ? &t.right : &t.left);
+			reorder_column(&t, k % 2 ? r->ncolumns - 1 - c : c,
+			    k % 2 ? &t.right : &t.left);
 		now = count_crossings(&t);
 		if (now < least) {
 			least = now;
@@ -223,7 +224,8 @@ struct sweep {
 	double *offset;       /* of each item of a run from the first one's middle */
 };
 
-/* Places the items order[from..to), that may touch each other but not pass: pool adjacent violators. */
+/* Places the items order[from..to), that may touch each other but not pass: pool adjacent
+ * violators. */
 static void
 place_run(struct sweep *s, size_t from, size_t to, const double *want, const double *weight)
 {
@@ -313,7 +315,7 @@ rows_place(struct rows *r)
 					pull(&left, r->y, item, &sum, &w);
 				if (!rightwards || last)
 					pull(&right, r->y, item, &sum, &w);
-				/* One that nothing pulls stays, but gives way to those that are pulled. */
+				/* One that nothing pulls stays, but gives way to those. */
 				want[item] = w > 0 ? sum / w : r->y[item];
 				weight[item] = w > 0 ? w : 0.01;
 			}

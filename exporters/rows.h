@@ -26,7 +26,7 @@ struct rows {
 	uint32_t *order;        /* items, column by column, each from top to bottom */
 	size_t nlinks;
 	const struct rows_link *links;
-	/* The item stays inside [low, high]; NULL = no limits. In each column limits do not fall. */
+	/* The item stays inside [low, high]; NULL = no limits. They do not fall in a column. */
 	const double *low, *high;
 };
 

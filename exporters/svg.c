@@ -28,7 +28,8 @@ static const char style[] =
 	".page{fill:#fff}"
 	"text{fill:#0f172a;font:11px ui-monospace,SFMono-Regular,Menlo,Consolas,"
 	"'DejaVu Sans Mono',monospace}"
-	".title,.sub,.key text,.band text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,sans-serif}"
+	".title,.sub,.key text,.band text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,"
+	"sans-serif}"
 	".title{font-size:18px;font-weight:600}"
 	".sub,.band text,.time{fill:#64748b}"
 	".time{font-size:9px}"
@@ -161,7 +162,8 @@ write_style(struct drawing *d)
 	for (size_t i = 0; i < p->ncolours; i++)
 		emit_line(&d->e, ".k%z rect{fill:%s;stroke:%s}", i, p->colours[i].dark_fill,
 		    p->colours[i].dark_line);
-	emit_line(&d->e, ".crit rect{stroke:%s}.e.crit{stroke:%s}.tip.crit{fill:%s}", dark, dark, dark);
+	emit_line(&d->e, ".crit rect{stroke:%s}.e.crit{stroke:%s}.tip.crit{fill:%s}", dark, dark,
+	    dark);
 	emit_close(&d->e, "}");
 	emit_close(&d->e, "</style>");
 }
@@ -189,12 +191,12 @@ legend(struct drawing *d, const struct key *keys, size_t nkeys, bool write)
 		}
 		if (write && keys[i].line)
 			emit_line(&d->e, "<g class=\"key\"><path class=\"e %s\" d=\"M%f %fh18\"/>"
-			    "<text x=\"%f\" y=\"%f\">%q</text></g>", keys[i].class, x, y + 7, x + 24, y + 11,
-			    keys[i].text);
+			    "<text x=\"%f\" y=\"%f\">%q</text></g>",
+			    keys[i].class, x, y + 7, x + 24, y + 11, keys[i].text);
 		else if (write)
 			emit_line(&d->e, "<g class=\"key %s\"><rect x=\"%f\" y=\"%f\" width=\"16\" "
-			    "height=\"14\" rx=\"4\"/><text x=\"%f\" y=\"%f\">%q</text></g>", keys[i].class, x,
-			    y, x + 22, y + 11, keys[i].text);
+			    "height=\"14\" rx=\"4\"/><text x=\"%f\" y=\"%f\">%q</text></g>",
+			    keys[i].class, x, y, x + 22, y + 11, keys[i].text);
 		x += width;
 	}
 	return nrows;
@@ -248,9 +250,9 @@ write_bands(struct drawing *d)
 	for (size_t i = 0; i < d->layout->nbands; i++) {
 		const struct layout_band *b = &d->layout->bands[i];
 
-		emit_line(&d->e, "<g class=\"band\"><rect x=\"%f\" y=\"%f\" width=\"%f\" height=\"%f\" "
-		    "rx=\"8\"/><text x=\"%f\" y=\"%f\">%q</text></g>", -BAND_PAD, b->top,
-		    d->layout->width + 2 * BAND_PAD, b->bottom - b->top, 0.0, b->top + 15,
+		emit_line(&d->e, "<g class=\"band\"><rect x=\"%f\" y=\"%f\" width=\"%f\" "
+		    "height=\"%f\" rx=\"8\"/><text x=\"%f\" y=\"%f\">%q</text></g>",
+		    -BAND_PAD, b->top, d->layout->width + 2 * BAND_PAD, b->bottom - b->top, 0.0, b->top + 15,
 		    d->p->groups[b->group].name);
 	}
 }
@@ -275,7 +277,8 @@ write_edge(struct drawing *d, const struct picture_edge *x, const struct layout_
 		else if (i % 2 == 0 && p[i].y == p[i - 1].y)
 			emit_add(&d->e, "H%f", to);
 		else if (i % 2 == 0)
-			emit_add(&d->e, "C%f %f %f %f %f %f", middle, p[i - 1].y, middle, p[i].y, to, p[i].y);
+			emit_add(&d->e, "C%f %f %f %f %f %f", middle, p[i - 1].y, middle, p[i].y,
+			    to, p[i].y);
 	}
 	emit_add(&d->e, "\"/>\n");
 	emit_line(&d->e, "<path class=\"tip%s\" d=\"M%f %fl-6-3v6z\"/>", crit, end->x, end->y);
@@ -302,11 +305,13 @@ write_node(struct drawing *d, size_t i)
 	emit_add(&d->e, "<g class=\"n k%u%s%s%s\"><title>%q</title>", n->colour,
 	    n->critical ? " crit" : "", n->focus ? " foc" : "",
 	    node_is_ephemeral(n->node) ? " eph" : "", buf_str(&hint));
-	emit_add(&d->e, "<rect x=\"%f\" y=\"%f\" width=\"%f\" height=\"%f\" rx=\"6\"/>", at->x, at->y,
-	    d->widths[i], BOX_HEIGHT);
-	emit_add(&d->e, "<text x=\"%f\" y=\"%f\">%q</text>", at->x + BOX_PAD, at->y + 16, d->labels[i]);
+	emit_add(&d->e, "<rect x=\"%f\" y=\"%f\" width=\"%f\" height=\"%f\" rx=\"6\"/>",
+	    at->x, at->y, d->widths[i], BOX_HEIGHT);
+	emit_add(&d->e, "<text x=\"%f\" y=\"%f\">%q</text>", at->x + BOX_PAD, at->y + 16,
+	    d->labels[i]);
 	if (d->times[i])
-		emit_add(&d->e, "<text class=\"time\" x=\"%f\" y=\"%f\" text-anchor=\"end\">%q</text>",
+		emit_add(&d->e, "<text class=\"time\" x=\"%f\" y=\"%f\" "
+		    "text-anchor=\"end\">%q</text>",
 		    at->x + d->widths[i] - BOX_PAD, at->y + 15.5, d->times[i]);
 	emit_add(&d->e, "</g>\n");
 	buf_release(&hint);
