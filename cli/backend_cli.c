@@ -121,11 +121,11 @@ begin(void *self, const char *const *ids, size_t nids, int lock_fd, const struct
 		.target_path = b->known.info.target_path,
 		.nthreads = b->known.info.nthreads,
 		.grace_ms = b->rq.grace_ms,
+		.lock_fd = lock_fd,
 	};
 
 	(void)ids;
 	(void)nids;
-	(void)lock_fd;
 	b->runner = cli_runner_new(&o, err);
 	b->ready.nthreads = b->known.info.nthreads;
 	*ready = &b->ready;

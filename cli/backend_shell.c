@@ -119,8 +119,8 @@ begin(void *self, const char *const *ids, size_t nids, int lock_fd, const struct
 
 	(void)ids;
 	(void)nids;
-	(void)lock_fd;
 	(void)err;
+	shell_runner_share_lock(b->runner, lock_fd);
 	b->ready.nthreads = b->known.info.nthreads;
 	*ready = &b->ready;
 	return 0;

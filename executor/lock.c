@@ -123,27 +123,54 @@ holder_release(struct holder *h)
 	buf_release(&h->text);
 }
 
-/* A process of the dead run that still lives; 0: none is known. */
-static long
-holder_left(const struct holder *h)
-{
-	long pid;
+/* ---- what a dead run left ---- */
 
-	for (size_t i = 0; i < h->nmarks; i++)
-		if (process_find(h->marks[i], &pid) == PROCESS_IS_ALIVE)
-			return pid;
-	return 0;
+struct left {
+	long pids[64];
+	size_t n;
+};
+
+static bool
+is_in(const struct left *l, long pid)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->pids[i] == pid)
+			return true;
+	return false;
 }
 
-/* With all its children: it leads a process group of its own (executor/proc.h). */
+/* Of the processes that live those it recorded, and those that hold the lock at this moment. */
 static void
-holder_kill(const struct holder *h)
+left_find(struct left *l, const struct holder *h, int fd)
 {
+	const size_t most = sizeof(l->pids) / sizeof(l->pids[0]);
 	long pid;
 
-	for (size_t i = 0; i < h->nmarks; i++)
-		if (process_find(h->marks[i], &pid) == PROCESS_IS_ALIVE)
-			kill((pid_t)(getpgid((pid_t)pid) == (pid_t)pid ? -pid : pid), SIGKILL);
+	l->n = process_lock_holders(fd, l->pids, most);
+	for (size_t i = 0; i < h->nmarks && l->n < most; i++)
+		if (process_find(h->marks[i], &pid) == PROCESS_IS_ALIVE && !is_in(l, pid))
+			l->pids[l->n++] = pid;
+}
+
+/* Another run may have the lock by now, and not have said so yet: it was not there `before`. Its
+ * children go with it: it leads a process group of its own (executor/proc.h). Who was signalled, the
+ * first of them; 0: nobody is left. */
+static long
+left_signal(const struct left *before, const struct holder *h, int fd, int signo)
+{
+	struct left now;
+	long first = 0;
+
+	left_find(&now, h, fd);
+	for (size_t i = 0; i < now.n; i++) {
+		pid_t pid = (pid_t)now.pids[i];
+
+		if (!is_in(before, pid))
+			continue;
+		kill(getpgid(pid) == pid ? -pid : pid, signo);
+		first = first ? first : pid;
+	}
+	return first;
 }
 
 static void
@@ -204,25 +231,43 @@ try_for(int fd, const char *path, int64_t ms, int signal_fd, struct err *err)
 	return rc;
 }
 
+/* It had its time to end by itself; as try_for(). */
+static int
+end_left(const struct lock_request *rq, int fd, const char *path, struct holder *h,
+    const struct left *left, struct err *err)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGKILL };
+	const int64_t third_ms = (rq->patience_ms ? rq->patience_ms : LOCK_PATIENCE_MS) / 3;
+	int rc = try_for(fd, path, third_ms, rq->signal_fd, err);
+
+	for (size_t i = 0; rc > 0 && i < sizeof(signals) / sizeof(signals[0]); i++) {
+		bool last = signals[i] == SIGKILL;
+		long pid;
+
+		holder_read(h, fd);   /* somebody else may have taken it meanwhile */
+		pid = h->dead ? left_signal(left, h, fd, signals[i]) : 0;
+		if (!pid)
+			return rc;
+		if (last)
+			say(rq, "warn", "killing", pid, h->run);
+		rc = try_for(fd, path, last ? AFTER_KILL_MS : third_ms, rq->signal_fd, err);
+	}
+	return rc;
+}
+
 /* The holder writes who it is a moment after it got the lock; then it is alive, and told so. */
 static int
 wait_for_left(const struct lock_request *rq, int fd, const char *path, struct err *err)
 {
 	struct holder h = { .text = BUF_INIT };
+	struct left left = { .n = 0 };
 	int rc = 1;
 
 	holder_read(&h, fd);
 	if (h.dead) {
-		say(rq, "info", "waiting for", holder_left(&h), h.run);
-		rc = try_for(fd, path, rq->patience_ms ? rq->patience_ms : LOCK_PATIENCE_MS,
-		    rq->signal_fd, err);
-		if (rc > 0)
-			holder_read(&h, fd);   /* somebody else may have taken it meanwhile */
-	}
-	if (rc > 0 && h.dead && holder_left(&h)) {
-		say(rq, "warn", "killing", holder_left(&h), h.run);
-		holder_kill(&h);
-		rc = try_for(fd, path, AFTER_KILL_MS, rq->signal_fd, err);
+		left_find(&left, &h, fd);
+		say(rq, "info", "waiting for", left.n ? left.pids[0] : 0, h.run);
+		rc = end_left(rq, fd, path, &h, &left, err);
 	}
 	if (rc > 0)
 		say_holder(&h, path, err);
@@ -260,6 +305,8 @@ out:
 void
 lock_release(int fd)
 {
-	if (fd >= 0)
-		close(fd);
+	if (fd < 0)
+		return;
+	flock(fd, LOCK_UN);
+	close(fd);
 }

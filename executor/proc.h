@@ -26,7 +26,7 @@ struct proc_options {
 	const char *const *env;       /* NAME=VALUE on top of ours, NULL-ended, or NULL */
 	const char *dir;              /* working directory, or NULL = ours */
 	int in_fd;                    /* standard input; 0 = /dev/null */
-	int keep_fd;                  /* arrives as descriptor 3; -1 = none */
+	int keep_fd;                  /* arrives as descriptor 3; ours stays open; -1 = none */
 	bool separate;                /* standard output alone; standard error is ours */
 	int64_t timeout_ms;           /* then the group is killed; 0 = none */
 	size_t tail;                  /* keep about the last so many bytes of output; 0 = all */

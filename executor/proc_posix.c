@@ -222,10 +222,11 @@ spawn(pid_t *pid, const struct proc_options *o, char **env, int out)
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	sigset_t none, all;
-	int keep = -1, code;
+	int keep = o->keep_fd, code;
 
-	if (o->keep_fd >= 0) {
-		keep = fcntl(o->keep_fd, F_DUPFD_CLOEXEC, 4);
+	/* A descriptor that is 3 already would be closed by exec. */
+	if (keep >= 0 && keep <= 3) {
+		keep = fcntl(keep, F_DUPFD_CLOEXEC, 4);
 		if (keep < 0)
 			return errno;
 	}
@@ -253,7 +254,7 @@ spawn(pid_t *pid, const struct proc_options *o, char **env, int out)
 	    posix_spawnp(pid, o->argv[0], &actions, &attr, (char *const *)o->argv, env);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attr);
-	if (keep >= 0)
+	if (keep != o->keep_fd)
 		close(keep);
 	return code;
 }

@@ -32,6 +32,7 @@ struct cli_runner {
 	char **dbt, **args, **env;
 	char *dir, *target_path, *nodes_path;
 	int64_t grace_ms;
+	int lock_fd;             /* borrowed */
 	struct slot *slots;
 	unsigned nslots;
 };
@@ -48,6 +49,7 @@ cli_runner_new(const struct cli_options *o, struct err *err)
 	r->target_path = fs_absolute(o->target_path);
 	r->nodes_path = fs_join(r->target_path, "heddle/nodes");
 	r->grace_ms = o->grace_ms > 0 ? o->grace_ms : DEFAULT_GRACE_MS;
+	r->lock_fd = o->lock_fd;
 	r->nslots = o->nthreads;
 	r->slots = xcalloc(r->nslots + 1, sizeof(*r->slots));
 	for (unsigned i = 0; i < r->nslots; i++) {
@@ -230,7 +232,7 @@ run_dbt(struct cli_runner *r, struct slot *s, const struct job *job, struct resu
 {
 	const char **argv = command_of(r, s, job);
 	const struct proc_options o = { .argv = argv, .env = (const char *const *)r->env,
-		.dir = r->dir, .keep_fd = -1 };
+		.dir = r->dir, .keep_fd = r->lock_fd };
 	char *path = fs_join(s->dir, "run_results.json");
 	struct err err = ERR_INIT;
 	struct buf out = BUF_INIT;

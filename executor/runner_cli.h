@@ -23,6 +23,7 @@ struct cli_options {
 	const char *target_path;      /* the project's; nodes get <target_path>/heddle/nodes/<n> */
 	unsigned nthreads;            /* job->thread is below */
 	int64_t grace_ms;             /* 0 = 10 s */
+	int lock_fd;                  /* inherited by every dbt (executor/lock.h); -1 = none */
 };
 
 struct cli_runner;

@@ -40,6 +40,7 @@ struct shell_runner {
 	char **env, *dir, *adapter;
 	size_t nenv;
 	int64_t grace_ms;
+	int lock_fd;             /* borrowed */
 	struct slot *slots;
 	unsigned nslots;
 };
@@ -97,6 +98,7 @@ shell_runner_new(const struct shell_options *o, struct err *err)
 	r->dir = o->dir && strcmp(o->dir, ".") != 0 ? xstrdup(o->dir) : NULL;
 	r->adapter = o->adapter ? xstrdup(o->adapter) : NULL;
 	r->grace_ms = o->grace_ms > 0 ? o->grace_ms : DEFAULT_GRACE_MS;
+	r->lock_fd = -1;
 	r->nslots = o->nthreads;
 	r->slots = xcalloc(r->nslots + 1, sizeof(*r->slots));
 	for (unsigned i = 0; i < r->nslots; i++) {
@@ -106,6 +108,12 @@ shell_runner_new(const struct shell_options *o, struct err *err)
 			r->slots[i].env[k] = r->env[k];
 	}
 	return r;
+}
+
+void
+shell_runner_share_lock(struct shell_runner *r, int lock_fd)
+{
+	r->lock_fd = lock_fd;
 }
 
 void
@@ -221,8 +229,8 @@ static void
 run_command(const struct shell_runner *r, struct slot *s, const struct job *job,
     struct result *result)
 {
-	const struct proc_options o = { .argv = s->call.argv, .file = r->file, .env = s->env, .dir = r->dir,
-		.keep_fd = -1, .tail = KEPT_BYTES };
+	const struct proc_options o = { .argv = s->call.argv, .file = r->file, .env = s->env,
+		.dir = r->dir, .keep_fd = r->lock_fd, .tail = KEPT_BYTES };
 	struct err err = ERR_INIT;
 	int code;
 

@@ -35,6 +35,8 @@ struct shell_runner;
 /* Strings are copied. NULL: err (the template, or its program is not on PATH). */
 struct shell_runner *shell_runner_new(const struct shell_options *o, struct err *err);
 struct runner shell_runner(struct shell_runner *r);
+/* Every command inherits it as descriptor 3 (executor/lock.h). Before the first one; -1 = none. */
+void shell_runner_share_lock(struct shell_runner *r, int lock_fd);
 void shell_runner_free(struct shell_runner *r);             /* NULL is fine */
 
 /* Runs nothing: every node succeeds, with its command line as message. */

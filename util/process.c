@@ -9,6 +9,9 @@
 #ifdef __APPLE__
 #include <sys/sysctl.h>
 #include <sys/types.h>
+#else
+#include <dirent.h>
+#include <sys/stat.h>
 #endif
 
 #include "util/buf.h"
@@ -51,6 +54,15 @@ read_program(long pid, struct buf *b)
 {
 	(void)pid;
 	buf_adds(b, "-");
+}
+
+size_t
+process_lock_holders(int fd, long *pids, size_t n)
+{
+	(void)fd;
+	(void)pids;
+	(void)n;
+	return 0;
 }
 
 #else
@@ -113,6 +125,64 @@ read_program(long pid, struct buf *b)
 	snprintf(path, sizeof(path), "/proc/%ld/exe", pid);
 	if (!add_link(b, path))
 		buf_addc(b, '-');
+}
+
+/* Of /proc/PID/fdinfo/FD; there is a line `lock:` for each lock that this very open file holds. */
+static bool
+holds_flock(const char *pid, const char *fd)
+{
+	char path[128];
+	struct buf text = BUF_INIT;
+	struct err ignored = ERR_INIT;
+	const char *lock = NULL;
+
+	snprintf(path, sizeof(path), "/proc/%.32s/fdinfo/%.32s", pid, fd);
+	if (fs_read(path, &text, &ignored) == 0)
+		lock = strstr(buf_str(&text), "\nlock:");
+	lock = lock ? strstr(lock, "FLOCK") : NULL;
+	err_release(&ignored);
+	buf_release(&text);
+	return lock != NULL;
+}
+
+static bool
+process_holds(const char *pid, const struct stat *file)
+{
+	char path[128];
+	const struct dirent *e;
+	struct stat st;
+	bool found = false;
+	DIR *fds;
+
+	snprintf(path, sizeof(path), "/proc/%.32s/fd", pid);
+	fds = opendir(path);
+	while (fds && !found && (e = readdir(fds))) {
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%.32s/fd/%.32s", pid, e->d_name);
+		found = stat(path, &st) == 0 && st.st_dev == file->st_dev &&
+		    st.st_ino == file->st_ino && holds_flock(pid, e->d_name);
+	}
+	if (fds)
+		closedir(fds);
+	return found;
+}
+
+size_t
+process_lock_holders(int fd, long *pids, size_t n)
+{
+	const struct dirent *e;
+	struct stat file;
+	size_t found = 0;
+	DIR *all = fstat(fd, &file) == 0 ? opendir("/proc") : NULL;
+
+	while (all && found < n && (e = readdir(all))) {
+		if (e->d_name[0] >= '1' && e->d_name[0] <= '9' && process_holds(e->d_name, &file))
+			pids[found++] = strtol(e->d_name, NULL, 10);
+	}
+	if (all)
+		closedir(all);
+	return found;
 }
 
 #endif

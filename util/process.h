@@ -9,6 +9,8 @@
 #ifndef HEDDLE_UTIL_PROCESS_H
 #define HEDDLE_UTIL_PROCESS_H
 
+#include <stddef.h>
+
 /* One line. New string; NULL when there is no such living process (one that only waits to be reaped
  * is dead), or the system does not tell. */
 char *process_mark(long pid);
@@ -21,5 +23,9 @@ enum process_found {
 
 /* *pid: its number, also of a dead one; 0 when elsewhere. */
 enum process_found process_find(const char *mark, long *pid);
+
+/* Who holds the flock() on the file that fd is open on, by a descriptor they opened or inherited: up
+ * to n of them, as many as we may look at. Linux only; elsewhere 0. */
+size_t process_lock_holders(int fd, long *pids, size_t n);
 
 #endif

@@ -17,6 +17,10 @@ while [ $# -gt 0 ]; do
 	shift
 done
 case $verb,$s in
+parse,) ;;
+*) [ -e "$OLDHOME/long" ] && echo $$ >"$OLDHOME/long" && sleep 2 && echo ended >>"$OLDHOME/calls" ;;
+esac
+case $verb,$s in
 parse,)
 	[ -e broken ] && echo 'Compilation Error: not today' && exit 2
 	[ -e slow ] && touch parsing && exec sleep 60
@@ -83,6 +87,28 @@ code=$?
 [ $code = 143 ] || say "SIGTERM while dbt parses: exit code $code, not 143: $(cat ../out)"
 [ $(($(date +%s) - began)) -le 5 ] || say "SIGTERM while dbt parses was answered after $(($(date +%s) - began)) s"
 rm slow
+
+# heddle and its guard are killed: dbt goes on with its node, and the next run waits for that.
+touch "$OLDHOME/long"
+: >../calls
+"$HEDDLE" run --runner cli --select a >../out 2>&1 &
+heddle=$!
+for _ in 1 2 3 4 5 6 7 8 9 10; do [ -s "$OLDHOME/long" ] || sleep 1; done
+dbt=$(cat "$OLDHOME/long")
+family=$(cat /proc/$heddle/task/*/children 2>/dev/null)
+if [ -d /proc/self/task ]; then
+	for one in $family; do
+		[ "$one" = "$dbt" ] || kill -KILL "$one"
+	done
+	kill -KILL $heddle
+	wait $heddle 2>/dev/null
+	rm "$OLDHOME/long"
+	"$HEDDLE" retry >../out 2>&1 || say "retry after a kill: exit code $?: $(cat ../out)"
+	grep -q "waiting for process $dbt, left by a run that was killed" ../out || say "did not wait: $(cat ../out)"
+	[ "$(grep -v '^parse' ../calls | cut -d' ' -f1 | tr '\n' ' ')" = 'run ended run ' ] ||
+		say "retry after a kill: calls: $(cat ../calls)"
+fi
+rm -f "$OLDHOME/long"
 
 PATH=/nonexistent "$HEDDLE" run --runner cli >../out 2>&1
 code=$?

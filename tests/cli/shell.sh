@@ -122,6 +122,37 @@ wait $pid
 kill -0 "$(cat shop/child)" 2>/dev/null && fail 'SIGTERM: the child lives'
 expect 'SIGTERM' '"skipped"' "$(cat shop/target/run_results.json)"
 
+# When heddle and its guard are killed, the command goes on; it holds the lock of the target folder.
+# The next run waits for it, interrupts it, and then begins. (What it holds is found by /proc.)
+cat >shop/stubborn <<'END'
+#!/bin/sh
+[ -e again ] && echo "$HEDDLE_NAME" >>ran && exit
+trap 'echo interrupted >>ran; exit 130' INT
+echo $$ >child
+while :; do sleep 0.1; done
+END
+chmod +x shop/stubborn
+rm -f shop/child shop/ran
+"$HEDDLE" build --project-dir shop --select plain --command ./stubborn >out 2>&1 &
+pid=$!
+waited=0
+while [ ! -s shop/child ] && [ $((waited += 1)) -lt 300 ]; do sleep 0.1; done
+child=$(cat shop/child)
+family=$(cat /proc/$pid/task/*/children 2>/dev/null)
+if [ -d /proc/self/task ]; then
+	for one in $family; do
+		[ "$one" = "$child" ] || kill -KILL "$one"
+	done
+	kill -KILL $pid
+	wait $pid 2>/dev/null
+	sleep 0.3
+	kill -0 "$child" || fail 'killed: the command does not live'
+	: >shop/again
+	out=$("$HEDDLE" retry --project-dir shop 2>&1) || fail "retry after a kill: $out"
+	expect 'retry after a kill' "waiting for process $child, left by a run that was killed" "$out"
+	[ "$(tr '\n' ' ' <shop/ran)" = 'interrupted plain ' ] || fail "retry after a kill: $(cat shop/ran)"
+fi
+
 # Known before anything runs.
 bad() { # bad WHAT TEXT OPTION...
 	what=$1 text=$2

@@ -39,7 +39,7 @@ make_runner(void)
 	static const char *const dbt[] = { "../dbt", NULL };
 	static const char *const args[] = { "--target", "ci", NULL };
 	const struct cli_options o = { .dbt = dbt, .args = args, .dir = "project",
-		.target_path = "project/target", .nthreads = 2, .grace_ms = 300 };
+		.target_path = "project/target", .nthreads = 2, .grace_ms = 300, .lock_fd = -1 };
 	struct cli_runner *r;
 
 	assert_int_equal(fs_mkdirs("project/target", &err), 0);
@@ -146,7 +146,8 @@ static void
 test_without_dbt_the_reason_is_given(void **state)
 {
 	static const char *const dbt[] = { "./no-such-dbt", NULL };
-	const struct cli_options o = { .dbt = dbt, .target_path = "target", .nthreads = 2 };
+	const struct cli_options o = { .dbt = dbt, .target_path = "target", .nthreads = 2,
+		.lock_fd = -1 };
 	struct cli_runner *r = cli_runner_new(&o, &err);
 
 	(void)state;
