@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/dbt_opts.h"
 #include "cli/offline.h"
 #include "executor/proc.h"
 #include "executor/runner_cli.h"
@@ -20,14 +21,37 @@
 
 #define DEFAULT_THREADS 4
 
+/* What is run for a node. */
+static const char *const commands[] = {
+	"run", "test", "seed", "snapshot", "build", "source",
+};
+#define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
+
 struct cli_backend {
 	struct backend_request rq;
 	struct offline known;
 	struct worker_ready ready;
 	struct worker_end end;
+	struct words words[NCOMMANDS];   /* options for each command */
+	struct cli_args args[NCOMMANDS + 1];
 	struct cli_runner *runner;
 	bool interrupted;             /* a signal ended the parse */
 };
+
+/* What is no business of ours, as far as the command knows it. */
+static void
+add_options(struct words *to, const struct words *rest, const char *command)
+{
+	char **argv = (char **)(uintptr_t)rest->v;
+	int argc = (int)rest->n, n;
+
+	for (int i = 0; i < argc; i += n) {
+		n = dbt_opt_take(argv, i, argc);
+		n = n > 0 ? n : 1;
+		for (int k = 0; k < n && dbt_opt_is_for(argv[i], command); k++)
+			words_add(to, argv[i + k]);
+	}
+}
 
 /* Its output, until it ends or a signal waits for us. */
 static void
@@ -62,8 +86,7 @@ run_parse(struct cli_backend *b, struct err *err)
 
 	words_add(&argv, "dbt");
 	words_add(&argv, "parse");
-	for (size_t i = 0; i + 1 < b->known.rest.n; i++)
-		words_add(&argv, b->known.rest.v[i]);
+	add_options(&argv, &b->known.rest, "parse");
 	words_add(&argv, "--target-path");
 	words_add(&argv, b->known.project.target);
 	words_add(&argv, NULL);
@@ -93,10 +116,13 @@ parsed(void *self, const struct worker_info **info, struct run_args *args, struc
 
 	if (offline_arguments(o, &b->rq, NULL, err) < 0)
 		return -1;
-	/* What is no business of ours goes to every dbt command. */
 	words_add(&o->rest, "--project-dir");
 	words_add(&o->rest, o->project.dir);
-	words_add(&o->rest, NULL);
+	for (size_t i = 0; i < NCOMMANDS; i++) {
+		add_options(&b->words[i], &o->rest, commands[i]);
+		words_add(&b->words[i], NULL);
+		b->args[i] = (struct cli_args){ commands[i], b->words[i].v };
+	}
 	if (run_parse(b, err) < 0 || offline_resolve(o, &b->rq, DEFAULT_THREADS, args, err) < 0)
 		return -1;
 	/* DuckDB lets one process at a time open its file. */
@@ -117,7 +143,7 @@ begin(void *self, const char *const *ids, size_t nids, int lock_fd, const struct
 	struct cli_backend *b = self;
 	const struct cli_options o = {
 		.dbt = command,
-		.args = b->known.rest.v,
+		.args = b->args,
 		.target_path = b->known.info.target_path,
 		.nthreads = b->known.info.nthreads,
 		.grace_ms = b->rq.grace_ms,
@@ -164,6 +190,8 @@ release(void *self)
 
 	cli_runner_free(b->runner);
 	offline_release(&b->known);
+	for (size_t i = 0; i < NCOMMANDS; i++)
+		words_release(&b->words[i]);
 	free(b);
 }
 

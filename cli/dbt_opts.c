@@ -82,6 +82,20 @@ static const struct dbt_opt {
 };
 #define NDBT_OPTS (sizeof(dbt_opts) / sizeof(dbt_opts[0]))
 
+/* Options that not every command has, and those that have them. Left out: what chooses nodes. */
+static const struct {
+	const char *name, *commands;
+} not_for_all[] = {
+	{ "empty", " build run snapshot " },
+	{ "event-time-end", " build run " },
+	{ "event-time-start", " build run " },
+	{ "full-refresh", " build run seed " },
+	{ "output", " source " },
+	{ "sample", " build run " },
+	{ "show", " build seed " },
+	{ "store-failures", " build test " },
+};
+
 static const char *const dbt_commands[] = {
 	"build", "clean", "clone", "compile", "debug", "deps", "docs", "init", "list", "ls",
 	"parse",
@@ -178,6 +192,47 @@ dbt_opt_value(char **argv, int argc, const char *name)
 		i += n > 0 ? n : 1;
 	}
 	return found;
+}
+
+static bool
+is_for(const struct dbt_opt *o, const char *command)
+{
+	const size_t len = strlen(command);
+
+	for (size_t i = 0; o && i < sizeof(not_for_all) / sizeof(not_for_all[0]); i++) {
+		const char *at = not_for_all[i].commands;
+
+		if (strcmp(not_for_all[i].name, o->name) != 0)
+			continue;
+		while ((at = strstr(at, command)) && (at[-1] != ' ' || at[len] != ' '))
+			at++;
+		return at != NULL;
+	}
+	return true;
+}
+
+bool
+dbt_opt_is_for(const char *word, const char *command)
+{
+	const struct dbt_opt *o;
+	size_t len;
+
+	if (word[0] != '-' || word[1] != '-') {
+		for (const char *c = word + 1; word[0] == '-' && *c; c++) {
+			o = find_letter(*c);
+			if (!is_for(o, command))
+				return false;
+			if (!o || o->arity != DBT_FLAG)
+				break;
+		}
+		return true;
+	}
+	word += 2;
+	len = strcspn(word, "=");
+	o = find_name(word, len);
+	if (!o && text_starts(word, "no-"))
+		o = find_name(word + 3, len - 3);
+	return is_for(o, command);
 }
 
 bool

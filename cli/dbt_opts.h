@@ -26,6 +26,10 @@ int dbt_opt_take(char **argv, int at, int argc);
  * NULL. */
 const char *dbt_opt_value(char **argv, int argc, const char *name);
 
+/* Whether `dbt COMMAND` knows the option that this word is, or begins: some are not for all of
+ * build, run, test, seed, snapshot, source (freshness) and parse. True for one dbt lacks. */
+bool dbt_opt_is_for(const char *word, const char *command);
+
 /* Whether dbt has a command of this name. */
 bool dbt_has_command(const char *name);
 

@@ -10,12 +10,36 @@
 #include "graph/manifest.h"
 #include "util/buf.h"
 #include "util/clock.h"
+#include "util/fs.h"
 #include "util/log.h"
 #include "util/xalloc.h"
 
 #define MAX_THREADS 10000
 
 /* ---- arguments ---- */
+
+/* As dbt would, of a word that is for another command. */
+static int
+refuse(const char *word, const char *verb, struct err *err)
+{
+	return err_set(err, "%.*s: `dbt %s%s` has no such option", (int)strcspn(word, "="), word,
+	    strcmp(verb, "freshness") == 0 ? "source " : "", verb);
+}
+
+static int
+check_options(const struct offline *o, const char *verb, struct err *err)
+{
+	const char *command = strcmp(verb, "freshness") == 0 ? "source" : verb;
+
+	if (o->output && !dbt_opt_is_for("--output", command))
+		return refuse("--output", verb, err);
+	for (int i = 0, n; i < (int)o->rest.n; i += n > 0 ? n : 1) {
+		n = dbt_opt_take((char **)(uintptr_t)o->rest.v, i, (int)o->rest.n);
+		if (n > 0 && !dbt_opt_is_for(o->rest.v[i], command))
+			return refuse(o->rest.v[i], verb, err);
+	}
+	return 0;
+}
 
 static int
 keep(void *self, char **argv, int at, int argc)
@@ -48,6 +72,7 @@ offline_arguments(struct offline *o, const struct backend_request *rq, const cha
 		{ 'x', "fail-fast", NULL, OPT_FLAG, &o->fail_fast, "" },
 		{ 'q', "quiet", NULL, OPT_FLAG, &o->quiet, "" },
 		{ 0, "log-format", "format", OPT_TEXT, &o->log_format, "" },
+		{ 'o', "output", "FILE", OPT_TEXT, &o->output, "" },
 		{ 0, "target-path", "DIR", OPT_TEXT, &given.target_path, "" },
 		{ 0, "project-dir", "DIR", OPT_TEXT, &given.project_dir, "" },
 		{ 0 }
@@ -60,7 +85,7 @@ offline_arguments(struct offline *o, const struct backend_request *rq, const cha
 		argc++;
 	rc = opts_parse(argc, argv, tables, &verb, &unknown, err);
 	words_release(&verb);
-	if (rc < 0)
+	if (rc < 0 || check_options(o, rq->verb, err) < 0)
 		return -1;
 	project_find(&o->project, &given);
 	o->state = dbt_opt_value(argv, argc, "state");
@@ -187,6 +212,9 @@ offline_resolve(struct offline *o, const struct backend_request *rq, unsigned th
 	i->project_root = copy(o->project.dir);
 	i->target_path = copy(o->project.target);
 	i->manifest_path = copy(o->project.manifest);
+	if (o->output)           /* dbt is in the project's folder by then */
+		i->result_path = o->output[0] == '/' ? xstrdup(o->output) :
+		    fs_join(o->project.dir, o->output);
 	i->args = make_args(o, rq->verb);
 	i->flags = make_flags(o);
 	i->invocation_id = make_uuid();
@@ -204,7 +232,8 @@ offline_release(struct offline *o)
 	struct worker_info *i = &o->info;
 	char *const texts[] = {
 		i->dbt_version, i->adapter, i->project_name, i->target_name, i->project_root,
-		i->target_path, i->manifest_path, i->invocation_id, i->args, i->flags, i->metadata,
+		i->target_path, i->manifest_path, i->result_path, i->invocation_id, i->args, i->flags,
+		i->metadata,
 	};
 
 	for (size_t k = 0; k < sizeof(texts) / sizeof(texts[0]); k++)

@@ -15,7 +15,7 @@
 
 struct offline {
 	struct words select, exclude, types, exclude_types;
-	const char *selector, *indirect, *state, *target, *log_format;
+	const char *selector, *indirect, *state, *target, *log_format, *output;
 	unsigned threads;             /* 0 = not given */
 	bool fail_fast, quiet;
 	struct words rest;            /* options that only dbt understands, as typed */

@@ -80,9 +80,9 @@ run_start_dbt(struct run *r, struct err *err)
 		err_set(err, "runner %s: only the worker runs nodes without hooks, or hooks without nodes", name);
 		return err_hint(err, "say --runner worker");
 	}
-	if (run_checks_sources(r) && strcmp(name, "worker") != 0) {
-		err_set(err, "runner %s: only the worker checks the freshness of sources", name);
-		return err_hint(err, "say --runner worker");
+	if (run_checks_sources(r) && strcmp(name, "shell") == 0) {
+		err_set(err, "runner shell: a command's exit code does not tell how old a source is");
+		return err_hint(err, "say --runner worker, or --runner cli");
 	}
 	if (backend_start(&r->dbt_runs, name, &rq, err) < 0)
 		return -1;

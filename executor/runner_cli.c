@@ -10,6 +10,7 @@
 
 #include "executor/child.h"
 #include "executor/classify.h"
+#include "executor/sources.h"
 #include "util/buf.h"
 #include "util/clock.h"
 #include "util/fs.h"
@@ -28,8 +29,16 @@ struct slot {
 	bool made;               /* dir exists and is seeded */
 };
 
+/* As struct cli_args. */
+struct args {
+	char *command;
+	char **words;
+};
+
 struct cli_runner {
-	char **dbt, **args, **env;
+	char **dbt, **env;
+	struct args *args;
+	size_t nargs;
 	char *dir, *target_path, *nodes_path;
 	int64_t grace_ms;
 	int lock_fd;             /* borrowed */
@@ -43,7 +52,12 @@ cli_runner_new(const struct cli_options *o, struct err *err)
 	struct cli_runner *r = xcalloc(1, sizeof(*r));
 
 	r->dbt = text_copy_list(o->dbt);
-	r->args = text_copy_list(o->args);
+	while (o->args && o->args[r->nargs].command)
+		r->nargs++;
+	r->args = xcalloc(r->nargs + 1, sizeof(*r->args));
+	for (size_t i = 0; i < r->nargs; i++)
+		r->args[i] = (struct args){ xstrdup(o->args[i].command),
+			text_copy_list(o->args[i].words) };
 	r->env = text_copy_list(o->env);
 	r->dir = o->dir ? xstrdup(o->dir) : NULL;
 	r->target_path = fs_absolute(o->target_path);
@@ -103,18 +117,34 @@ add_word(struct words *w, const char *word)
 	w->v[w->n++] = word;
 }
 
+static void
+add_words(struct words *w, char *const *list)
+{
+	for (size_t i = 0; list[i]; i++)
+		add_word(w, list[i]);
+}
+
+static const char *
+verb_of(const struct job *job)
+{
+	return job->kind == KIND_SOURCE ? "source" : job->verb;
+}
+
 /* dbt VERB --no-use-colors ARGS --select SELECTOR --target-path DIR */
 static const char **
 command_of(const struct cli_runner *r, const struct slot *s, const struct job *job)
 {
+	const char *verb = verb_of(job);
 	struct words w = {0};
 
-	for (size_t i = 0; r->dbt[i]; i++)
-		add_word(&w, r->dbt[i]);
-	add_word(&w, job->verb);
+	add_words(&w, r->dbt);
+	add_word(&w, verb);
+	if (job->kind == KIND_SOURCE)
+		add_word(&w, "freshness");
 	add_word(&w, "--no-use-colors");
-	for (size_t i = 0; r->args[i]; i++)
-		add_word(&w, r->args[i]);
+	for (size_t i = 0; i < r->nargs; i++)
+		if (strcmp(r->args[i].command, verb) == 0)
+			add_words(&w, r->args[i].words);
 	add_word(&w, "--select");
 	add_word(&w, job->select);
 	add_word(&w, "--target-path");
@@ -159,6 +189,25 @@ find_entry(const cJSON *file, const char *id)
 	return NULL;
 }
 
+/* Of sources.json. A check that failed has no entry in dbt 1.9 and later. */
+static void
+take_source(const cJSON *entry, struct result *result)
+{
+	const char *status = text_of(entry, "status"), *error = text_of(entry, "error");
+	char *text = cJSON_PrintUnformatted(entry);
+	struct failure f = { .status = RESULT_RUNTIME_ERROR, .message = error };
+	int found = status ? result_status_find(status) : -1;
+
+	result->status = found >= 0 ? (enum result_status)found : RESULT_RUNTIME_ERROR;
+	if (result->status == RESULT_ERROR)
+		result->class = CLASS_STALE;
+	else if (result->status == RESULT_RUNTIME_ERROR)
+		result->class = classify(&f);
+	result->message = error ? xstrdup(error) : text ? source_age(text) : NULL;
+	result->entry = text ? xstrdup(text) : NULL;
+	cJSON_free(text);
+}
+
 static void
 take_entry(const cJSON *entry, struct result *result)
 {
@@ -183,7 +232,7 @@ take_entry(const cJSON *entry, struct result *result)
 
 /* False: the file is not there or does not hold the node. */
 static bool
-read_result(const char *path, const char *id, struct result *result)
+read_result(const char *path, const struct job *job, struct result *result)
 {
 	struct err ignored = ERR_INIT;
 	struct buf b = BUF_INIT;
@@ -192,9 +241,11 @@ read_result(const char *path, const char *id, struct result *result)
 
 	if (fs_read(path, &b, &ignored) == 0) {
 		file = cJSON_ParseWithLength(buf_str(&b), b.len);
-		entry = find_entry(file, id);
+		entry = find_entry(file, job->id);
 	}
-	if (entry)
+	if (entry && job->kind == KIND_SOURCE)
+		take_source(entry, result);
+	else if (entry)
 		take_entry(entry, result);
 	cJSON_Delete(file);
 	buf_release(&b);
@@ -206,6 +257,7 @@ read_result(const char *path, const char *id, struct result *result)
 static void
 explain(const struct job *job, int code, const struct buf *out, struct result *result)
 {
+	const char *command = job->kind == KIND_SOURCE ? "source freshness" : job->verb;
 	struct failure f = { .status = RESULT_ERROR };
 	struct buf b = BUF_INIT;
 
@@ -213,12 +265,12 @@ explain(const struct job *job, int code, const struct buf *out, struct result *r
 		buf_addf(&b, "dbt was ended by signal %d", code - 128);
 		fail(result, CLASS_WORKER_LOST, buf_str(&b));
 	} else if (code == 0) {
-		buf_addf(&b, "dbt %s --select '%s' ran, but not this node", job->verb, job->select);
+		buf_addf(&b, "dbt %s --select '%s' ran, but not this node", command, job->select);
 		fail(result, CLASS_INTERNAL, buf_str(&b));
 	} else {
 		size_t from = out->len > TAIL_BYTES ? out->len - TAIL_BYTES : 0;
 
-		buf_addf(&b, "dbt %s ended with exit code %d", job->verb, code);
+		buf_addf(&b, "dbt %s ended with exit code %d", command, code);
 		if (out->len)
 			buf_addf(&b, ":\n%s", out->data + from);
 		f.message = buf_str(&b);
@@ -233,7 +285,7 @@ run_dbt(struct cli_runner *r, struct slot *s, const struct job *job, struct resu
 	const char **argv = command_of(r, s, job);
 	const struct proc_options o = { .argv = argv, .env = (const char *const *)r->env,
 		.dir = r->dir, .keep_fd = r->lock_fd };
-	char *path = fs_join(s->dir, "run_results.json");
+	char *path = fs_join(s->dir, job->kind == KIND_SOURCE ? "sources.json" : "run_results.json");
 	struct err err = ERR_INIT;
 	struct buf out = BUF_INIT;
 	int code;
@@ -242,7 +294,7 @@ run_dbt(struct cli_runner *r, struct slot *s, const struct job *job, struct resu
 	result->started_ms = clock_wall_ms();
 	if (child_run(&s->child, &o, &code, &out, &err) < 0)
 		fail(result, CLASS_INTERNAL, err.msg);
-	else if (!read_result(path, job->id, result))
+	else if (!read_result(path, job, result))
 		explain(job, code, &out, result);
 	err_release(&err);
 	buf_release(&out);
@@ -263,7 +315,8 @@ runner_run(void *self, const struct job *job, struct result *result)
 	else
 		run_dbt(r, s, job, result);
 	err_release(&err);
-	if (child_end(&s->child) && result->status == RESULT_ERROR)
+	if (child_end(&s->child) && result->class != CLASS_STALE &&
+	    (result->status == RESULT_ERROR || result->status == RESULT_RUNTIME_ERROR))
 		result->class = CLASS_CANCELLED;
 }
 
@@ -297,7 +350,11 @@ cli_runner_free(struct cli_runner *r)
 	}
 	rmdir(r->nodes_path);
 	text_free_list(r->dbt);
-	text_free_list(r->args);
+	for (size_t i = 0; i < r->nargs; i++) {
+		free(r->args[i].command);
+		text_free_list(r->args[i].words);
+	}
+	free(r->args);
 	text_free_list(r->env);
 	free(r->dir);
 	free(r->target_path);

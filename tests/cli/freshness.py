@@ -7,6 +7,7 @@ hangs on stale sources.
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -320,12 +321,31 @@ def case_source_status():
         assert {"on_stale", "below_stale", "on_both"} <= set(ours) and "on_fresh" not in ours, ours
 
 
-def case_other_runners_are_refused():
+def case_one_command_a_source():
+    """--runner cli: the same verdicts and entries as one dbt for all; an age in words; what reads it is skipped."""
+    os.environ["PATH"] = os.path.dirname(DBT) + ":" + os.environ["PATH"]
+    with folder() as d:
+        ages = Ages(d, "cli", models=MODELS)
+        chosen = "-s", "source:raw.fresh", "source:raw.stale", "source:raw.no_table"
+        ages.run(DBT, "source", "freshness", "--output", "theirs.json", *chosen, code=1)
+        ages.run(HEDDLE, "freshness", "--runner", "cli", "--output", "ours.json", "--retries", "0", *chosen, code=1)
+        lines = differences(ages.sources("ours.json"), ages.sources("theirs.json"))
+        assert not [line for line in lines if "metadata" not in line], lines
+        assert re.search(r"ERROR STALE +source raw.stale", ages.last.out), ages.last.out
+        assert re.search(r"last loaded 90 days ago, at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC; warn after 1 day, "
+                         r"error after 30 days", ages.last.out), ages.last.out
+        assert "no_table" in ages.last.out and "does not exist" in ages.last.out, ages.last.out
+        ages.run(HEDDLE, "build", "--runner", "cli", "--skip-stale", "any", "--full-refresh", "-s", "on_stale", code=0)
+        assert node_statuses(ages.dir) == {"model.ages.on_stale": "skipped"}
+        assert ages.verdicts() == {"stale": "error"}, ages.verdicts()
+
+
+def case_a_command_of_ones_own_is_refused():
     with folder() as d:
         write(d, "dbt_project.yml", "name: ages")
         for words in (["freshness"], ["build", "--freshness"]):
-            done = Run([HEDDLE, *words, "--runner", "cli"], d).check(2)
-            assert "only the worker checks the freshness" in done.out, done.out
+            done = Run([HEDDLE, *words, "--command", "true"], d).check(2)
+            assert "a command's exit code does not tell how old a source is" in done.out, done.out
 
 
 def case_other_words_of_source_are_dbts():

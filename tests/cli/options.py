@@ -2,10 +2,13 @@
 command and before it. No dbt is started: a wrong value of an option of heddle's own, seen only once
 all others were taken, ends each call."""
 import functools
+import json
+import os
 import re
 import subprocess
+import tempfile
 
-from harness import DBT, HEDDLE, cases, clean_env
+from harness import DBT, HEDDLE, Run, cases, clean_env, write
 
 COMMANDS = ("build", "run", "test", "seed", "snapshot", "source freshness")
 MULTI = {"TUPLE"}          # takes several words
@@ -104,6 +107,84 @@ def case_snapshot():
 
 def case_source_freshness():
     check("source freshness")
+
+
+# Those heddle acts upon, or gives every command itself.
+OWN = {"--select", "-s", "--models", "-m", "--model", "--exclude", "--selector", "--resource-type", "--resource-types",
+       "--exclude-resource-type", "--exclude-resource-types", "--indirect-selection", "--threads", "--fail-fast", "-x",
+       "--no-fail-fast", "--quiet", "-q", "--no-quiet", "--log-format", "--target-path", "--project-dir", "--state",
+       "--output", "-o", "--help", "-h", "--version", "-V", "-v", "--use-colors", "--no-use-colors"}
+STAND_IN = """#!/bin/sh
+for word; do printf '%s\\n' "$word"; done >"$CALLS/$1.$$"
+while [ $# -gt 0 ]; do case $1 in --target-path) t=$2 ;; esac; shift; done
+mkdir -p "$t"; [ -e "$t/manifest.json" ] || cp manifest.json "$t/manifest.json"
+"""
+
+
+def stand_in_project(folder):
+    """A node of each kind, none of which waits for another, and dbt that only notes its words."""
+    def node(kind, **more):
+        return dict(more, resource_type=kind, unique_id="%s.p.%s" % (kind, kind), name=kind, package_name="p",
+                    path="x", original_file_path="models/x", fqn=["p", kind], tags=[],
+                    config={"enabled": True, "materialized": kind})
+
+    source = node("source", source_name="raw", loaded_at_field="at", relation_name="raw.source",
+                  freshness={"warn_after": {"count": 1, "period": "day"}})
+    nodes = [node(kind, depends_on={"nodes": ["source.p.source"] if kind == "model" else [], "macros": []})
+             for kind in ("model", "test", "seed", "snapshot")]
+    write(folder, "dbt_project.yml", "name: p\nversion: '1.0'\nprofile: p\n")
+    write(folder, "manifest.json", json.dumps({
+        "metadata": {"dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json", "dbt_version": "1.11.0",
+                     "project_name": "p", "adapter_type": "postgres"},
+        "nodes": {n["unique_id"]: n for n in nodes}, "sources": {"source.p.source": source}, "disabled": {}}))
+    write(folder, "bin/dbt", STAND_IN)
+    os.chmod(os.path.join(folder, "bin/dbt"), 0o755)
+
+
+def calls_of(command, options):
+    """{dbt command: its words} of a run with these options, one dbt a node."""
+    with tempfile.TemporaryDirectory() as folder:
+        stand_in_project(folder)
+        os.mkdir(os.path.join(folder, "calls"))
+        env = clean_env(PATH="%s/bin:%s" % (folder, os.environ["PATH"]), CALLS=folder + "/calls")
+        more = ["--freshness"] if command == "build" else []
+        out = Run([HEDDLE, command, "--runner", "cli", "--retries", "0", *more, *options], folder, env).out
+        found = {}
+        for name in os.listdir(folder + "/calls"):
+            with open(os.path.join(folder, "calls", name)) as f:
+                found[name.split(".")[0]] = f.read().splitlines()
+        return found, out
+
+
+def check_cli(command, *expected):
+    given, words = [], []
+    for spellings, value in options_of(command):
+        for name in spellings:
+            if name not in OWN:
+                given.append(name)
+                words += [name] if value is None else [name, example(value)]
+    found, out = calls_of(command, words)
+    assert sorted(found) == sorted(expected), (sorted(found), out)
+    for verb, line in found.items():
+        known = {s for spellings, _ in options_of("source freshness" if verb == "source" else verb) for s in spellings}
+        passed = {w for w in line if w.startswith("-")}
+        if verb == "snapshot" and "--empty" not in known:    # dbt 1.8; it says so itself
+            passed -= {"--empty", "--no-empty"}
+        assert not passed - known, "dbt %s does not know %s" % (verb, passed - known)
+        missing = [name for name in given if name in known and name not in passed]
+        assert not missing, "dbt %s is not given %s" % (verb, missing)
+
+
+def case_one_command_a_node():
+    """--runner cli: every command is given the options it knows, and no other."""
+    check_cli("build", "parse", "run", "test", "seed", "snapshot", "source")
+    check_cli("seed", "parse", "seed")
+
+
+def case_options_of_other_commands_are_refused():
+    for command, word in (("test", "--full-refresh"), ("seed", "--empty"), ("build", "--output=x"), ("run", "-o")):
+        found, out = calls_of(command, [word, *(["x"] if word == "-o" else [])])
+        assert not found and "has no such option" in out, (command, word, found, out)
 
 
 def case_version():

@@ -17,6 +17,12 @@ static const char fake_dbt[] =
     "#!/bin/sh\n"
     "echo \"$@\" >>../calls\n"
     "while [ $# -gt 0 ]; do case $1 in --select) s=$2;; --target-path) t=$2;; esac; shift; done\n"
+    "checked() { printf '{\"results\": [{\"unique_id\": \"source.shop.raw.%s\", "
+    "\"status\": \"%s\", %s}]}' \"$@\" >$t/sources.json; }\n"
+    "age='\"max_loaded_at\": \"2026-01-02T03:04:05.678901+00:00\", "
+    "\"max_loaded_at_time_ago_in_s\": 259200.5, \"criteria\": {\"warn_after\": {\"count\": 1, "
+    "\"period\": \"day\"}, \"error_after\": {\"count\": 30, \"period\": \"day\"}, "
+    "\"filter\": null}'\n"
     "result() { printf '{\"results\": [{\"unique_id\": \"%s\", \"status\": \"%s\", "
     "\"message\": \"%s\", \"failures\": %s, \"execution_time\": 1.5, "
     "\"adapter_response\": {\"rows_affected\": 42}}]}' \"$@\" >$t/run_results.json; }\n"
@@ -26,6 +32,10 @@ static const char fake_dbt[] =
     "*.failing) result test.shop.failing fail 'Got 3 results' 3; exit 1;;\n"
     "*.locked) result model.shop.locked error 'deadlock detected' null; exit 1;;\n"
     "*.other) result model.shop.good success OK null;;\n"
+    "*.aging) checked aging warn \"$age\";;\n"
+    "*.stale) checked stale error \"$age\"; exit 1;;\n"
+    "*.old_dbt) checked old_dbt 'runtime error' '\"error\": \"deadlock detected\"'; exit 1;;\n"
+    "*.no_entry) checked other pass \"$age\"; echo 'deadlock detected'; exit 1;;\n"
     "*.empty) ;;\n"
     "*.unparsed) echo 'Compilation Error'; echo '  oops' >&2; exit 2;;\n"
     "*.killed) kill -KILL $$;;\n"
@@ -37,7 +47,11 @@ static struct cli_runner *
 make_runner(void)
 {
 	static const char *const dbt[] = { "../dbt", NULL };
-	static const char *const args[] = { "--target", "ci", NULL };
+	static const char *const words[] = { "--target", "ci", NULL };
+	static const char *const no_flags[] = { "--empty", NULL };
+	static const struct cli_args args[] = {
+		{ "seed", no_flags }, { "run", words }, { "test", words }, { "source", words }, { NULL, NULL }
+	};
 	const struct cli_options o = { .dbt = dbt, .args = args, .dir = "project",
 		.target_path = "project/target", .nthreads = 2, .grace_ms = 300, .lock_fd = -1 };
 	struct cli_runner *r;
@@ -60,7 +74,7 @@ run(struct cli_runner *r, const char *kind, const char *name)
 	static char line[512];
 	char id[64], select[64];
 	const struct job job = { .id = id, .attempt = 1, .thread = 1, .verb = "run",
-		.select = select };
+		.select = select, .kind = strcmp(kind, "source") == 0 ? KIND_SOURCE : KIND_MODEL };
 	const struct runner runner = cli_runner(r);
 	struct result result = RESULT_INIT;
 
@@ -112,6 +126,26 @@ test_results_come_from_run_results(void **state)
 	result_release(&result);
 	assert_string_equal(run(r, "test", "failing"), "fail/test failure/Got 3 results/3");
 	assert_string_equal(run(r, "model", "locked"), "error/transient/deadlock detected/-1");
+	cli_runner_free(r);
+}
+
+static void
+test_sources_are_checked(void **state)
+{
+#define AGE "last loaded 3 days ago, at 2026-01-02 03:04:05 UTC; warn after 1 day, error after 30 days"
+	struct cli_runner *r = make_runner();
+	struct buf calls = BUF_INIT;
+
+	(void)state;
+	assert_string_equal(run(r, "source", "raw.aging"), "warn/none/" AGE "/-1");
+	assert_string_equal(run(r, "source", "raw.stale"), "error/stale/" AGE "/-1");
+	assert_string_equal(run(r, "source", "raw.old_dbt"),
+	    "runtime error/transient/deadlock detected/-1");
+	assert_string_equal(run(r, "source", "raw.no_entry"), "error/transient/dbt source freshness "
+	    "ended with exit code 1:\ndeadlock detected\n/-1");
+	assert_int_equal(fs_read("calls", &calls, &err), 0);
+	assert_non_null(strstr(calls.data, "source freshness --no-use-colors --target ci --select "));
+	buf_release(&calls);
 	cli_runner_free(r);
 }
 
@@ -210,6 +244,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_command_names_one_node_and_a_target_path_of_its_own),
 		cmocka_unit_test(test_results_come_from_run_results),
+		cmocka_unit_test(test_sources_are_checked),
 		cmocka_unit_test(test_a_selection_that_misses_the_node_is_an_error),
 		cmocka_unit_test(test_a_dbt_that_fails_is_quoted),
 		cmocka_unit_test(test_without_dbt_the_reason_is_given),
