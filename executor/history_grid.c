@@ -318,13 +318,20 @@ history_read_attempts(struct history_reader *r, int64_t run, struct history_atte
 	return rc;
 }
 
+/* ?2 is a unique id, or what one would --select: name, package.name (of a version, or a test whose
+ * id ends in a hash, too), source.table. */
+#define NAMED "unique_id = ?2 OR name = ?2 OR unique_id = kind || '.' || ?2" \
+	" OR (substr(?2, -length(name) - 1) = '.' || name" \
+	" AND (instr(unique_id, kind || '.' || ?2 || '.') = 1" \
+	" OR (kind = 'source' AND substr(unique_id, -length(?2) - 1) = '.' || ?2)))"
+
 static int
 fill_node(struct history_reader *r, const struct history_runs *runs, const char *name,
     struct places *p, struct history_attempts *out, struct err *err)
 {
 	struct sqlite3_stmt *q = history_query(r,
 	    "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE run = ?1"
-	    " AND node IN (SELECT id FROM nodes WHERE unique_id = ?2 OR name = ?2)", err);
+	    " AND node IN (SELECT id FROM nodes WHERE " NAMED ")", err);
 	struct tries t = { 0 };
 	int rc = q ? 0 : -1;
 

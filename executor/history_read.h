@@ -124,7 +124,7 @@ struct history_attempts {
 int history_read_attempts(struct history_reader *r, int64_t run, struct history_attempts *out,
     struct err *err);
 
-/* The nodes of that unique id, or of that name, in these runs. */
+/* The nodes of that unique id, name, package.name or source.table in these runs. */
 int history_read_node(struct history_reader *r, const struct history_runs *runs, const char *name,
     struct history_attempts *out, struct err *err);
 void history_attempts_release(struct history_attempts *a);

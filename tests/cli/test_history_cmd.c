@@ -163,6 +163,64 @@ test_a_node_and_what_it_comes_to(void **state)
 	world_release(&w);
 }
 
+/* As one would --select it; no other node that happens to end alike. */
+static void
+test_names_of_a_node(void **state)
+{
+	static const struct {
+		const char *id, *name, *asked;   /* asked: what finds it, NULL-ended below */
+		enum node_kind kind;
+	} cases[] = {
+		{ "model.shop.orders", "orders", "shop.orders", KIND_MODEL },
+		{ "model.shop.orders_v.v2", "orders_v", "shop.orders_v", KIND_MODEL },
+		{ "test.shop.unique_id.0a1b2c", "unique_id", "shop.unique_id", KIND_TEST },
+		{ "source.shop.raw.payments", "payments", "shop.raw.payments", KIND_SOURCE },
+		{ "source.shop.raw.refunds", "refunds", "raw.refunds", KIND_SOURCE },
+		{ "model.other.shop.x", "x", "other.shop.x", KIND_MODEL },
+	};
+	static const char *const nobody[] = {
+		"shop.refunds", "shop.unique", "shop.x", "hop.orders", "shop.orders_v.v1",
+	};
+	const size_t n = sizeof(cases) / sizeof(cases[0]);
+	struct world w;
+	struct buf b = BUF_INIT, word = BUF_INIT;
+
+	(void)state;
+	world_init(&w, n);
+	for (size_t i = 0; i < n; i++) {
+		free((char *)(uintptr_t)w.nodes[i].id);
+		w.nodes[i].id = xstrdup(cases[i].id);
+		w.nodes[i].name = cases[i].name;
+		w.nodes[i].kind = cases[i].kind;
+	}
+	begin_at(&w, "dev", "names", "0123456789abcdef0123456789abcdef01234567");
+	for (size_t i = 0; i < n; i++)
+		run_task(&w, i, RESULT_SUCCESS, 1000);
+	end(&w, false);
+	for (size_t i = 0; i < n; i++) {
+		const char *const asked[] = { cases[i].id, cases[i].name, cases[i].asked };
+
+		for (size_t k = 0; k < 3; k++) {
+			buf_truncate(&word, 0);
+			buf_adds(&word, asked[k]);
+			answer(&cmd_history, WORDS(A("--node"), word.data, A("-o"), A("csv")), &b);
+			assert_non_null(strstr(b.data, cases[i].id));
+			assert_null(strchr(strchr(strchr(b.data, '\n') + 1, '\n') + 1, '\n'));
+		}
+	}
+	for (size_t i = 0; i < sizeof(nobody) / sizeof(nobody[0]); i++) {
+		char why[64];
+
+		buf_truncate(&word, 0);
+		buf_adds(&word, nobody[i]);
+		snprintf(why, sizeof(why), "no node '%s' in the last 1 runs", nobody[i]);
+		refuses(&cmd_history, WORDS(A("--node"), word.data), why);
+	}
+	buf_release(&b);
+	buf_release(&word);
+	world_release(&w);
+}
+
 static void
 test_slow_and_flaky_nodes(void **state)
 {
@@ -322,6 +380,7 @@ main(void)
 		T(test_runs_as_text),
 		T(test_runs_as_json_and_csv),
 		T(test_a_node_and_what_it_comes_to),
+		T(test_names_of_a_node),
 		T(test_slow_and_flaky_nodes),
 		T(test_where_the_record_is),
 		T(test_cells_are_quoted_for_where_they_go),
