@@ -29,15 +29,13 @@ pool_slots(const struct config *c)
 	return v;
 }
 
-/* The earlier of --max-time, which counts from the start of the program, and --deadline. */
+/* --max-time counts from the start of the program. */
 static int64_t
-stop_at_ms(const struct run *r)
+stop_after_ms(const struct run *r)
 {
-	int64_t late = r->rq->max_time_ms ? clock_wall_ms() + r->rq->max_time_ms -
-	    (clock_mono_ms() - r->started_ms) : 0;
+	int64_t left = r->rq->max_time_ms - (clock_mono_ms() - r->started_ms);
 
-	return late && r->rq->deadline_ms ? (late < r->rq->deadline_ms ? late : r->rq->deadline_ms) :
-	    late + r->rq->deadline_ms;
+	return r->rq->max_time_ms == 0 ? 0 : left > 0 ? left : -1;
 }
 
 static int
@@ -51,7 +49,8 @@ run_schedule(struct run *r, const struct runner *runner, const struct observer *
 		.fail_fast = r->info->fail_fast,
 		.order = r->rq->order,
 		.grace_ms = r->rq->grace_ms,
-		.stop_at_ms = stop_at_ms(r),
+		.stop_at_ms = r->rq->deadline_ms,
+		.stop_after_ms = stop_after_ms(r),
 		.tick_ms = run_wants_board(r) ? BOARD_TICK_MS : TICK_MS,
 		.seed = (uint64_t)clock_wall_us(),
 		.signal_fd = signals_fd(),

@@ -274,6 +274,7 @@ schedule_run(struct schedule *s, struct schedule_summary *out, struct err *err)
 	memset(out, 0, sizeof(*out));
 	if (pool_start(s->pool, s->o.signal_fd, err) < 0)
 		return -1;
+	s->stop_ms = s->o.stop_after_ms ? began_ms + s->o.stop_after_ms : NEVER;
 	s->tick_ms = s->o.tick_ms > 0 ? began_ms + s->o.tick_ms : NEVER;
 	take_known_results(s);
 	open_the_gates(s);
@@ -317,7 +318,7 @@ schedule_new(const struct plan *p, const struct schedule_options *o)
 	if (s->o.grace_ms <= 0)
 		s->o.grace_ms = SCHEDULE_GRACE_MS;
 	s->random = o->seed;
-	s->force_ms = s->tick_ms = NEVER;
+	s->force_ms = s->stop_ms = s->tick_ms = NEVER;
 	s->pool = pool_new(o->runner, s->o.nthreads);
 	ready_init(&s->ready, p, o->order, s->o.nthreads);
 	s->alone = (struct heap){ .before = first_by_index };

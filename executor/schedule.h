@@ -69,6 +69,8 @@ struct schedule_options {
 	 * times as long is given up, with its thread. The runner's own means should be quicker. */
 	int64_t grace_ms;
 	int64_t stop_at_ms;             /* wall clock; nothing starts past it; 0 = never */
+	/* The same, from schedule_run() on, however clocks are set; 0 = never, negative = past already. */
+	int64_t stop_after_ms;
 	int64_t tick_ms;                /* 0 = no EVENT_TICK */
 	uint64_t seed;                  /* of the jitter */
 	int signal_fd;                  /* signals_fd() or -1 */
@@ -92,7 +94,7 @@ struct schedule_summary {
 	size_t nretried;                /* tasks that needed more than one attempt and ended well */
 	int64_t wall_ms;
 	int signo;                      /* the signal that stopped the run, or 0 */
-	bool late;                      /* stop_at_ms kept something from starting */
+	bool late;                      /* one of those kept something from starting */
 };
 
 struct schedule;

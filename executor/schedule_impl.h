@@ -54,6 +54,7 @@ struct schedule {
 	enum stop stop;
 	char *stop_why;       /* owned */
 	int64_t force_ms;     /* what still runs then is given up */
+	int64_t stop_ms;      /* nothing starts past it */
 	int64_t tick_ms;      /* next EVENT_TICK */
 	int signo;
 	bool late;

@@ -125,7 +125,8 @@ give_up(struct schedule *s, unsigned thread)
 bool
 schedule_time_is_up(const struct schedule *s)
 {
-	return s->o.stop_at_ms > 0 && pool_wall_ms(s->pool) >= s->o.stop_at_ms;
+	return pool_now_ms(s->pool) >= s->stop_ms ||
+	    (s->o.stop_at_ms > 0 && pool_wall_ms(s->pool) >= s->o.stop_at_ms);
 }
 
 static int64_t
@@ -141,6 +142,8 @@ schedule_next_wakeup(const struct schedule *s)
 
 	if (s->stop == GOING && s->backoff.n > 0)
 		at = earlier(at, s->tasks[heap_top(&s->backoff)].due_ms);
+	if (s->stop == GOING && now < s->stop_ms)
+		at = earlier(at, s->stop_ms);
 	if (s->stop == GOING && s->o.stop_at_ms > 0) {
 		int64_t left = s->o.stop_at_ms - pool_wall_ms(s->pool);
 

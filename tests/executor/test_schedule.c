@@ -665,6 +665,62 @@ the_deadline_follows_the_wall_clock(void **state)
 	finish(r);
 }
 
+static void
+set_clock_back(int64_t now_ms)
+{
+	(void)now_ms;
+	sim_pool_jump_wall(-3600000);
+}
+
+/* Timeouts, waits and --max-time are durations: a clock set back does not stretch them. */
+static void
+a_clock_set_back_changes_no_duration(void **state)
+{
+	struct run *r = prepare("model a\nmodel b: a\nmodel c\nmodel d: c\nmodel e: d\n",
+	    "a: transient@100 ok@100; b: ok@100; c: hang; d: ok@10; e: ok@10", PLAN_RUN, 2);
+
+	(void)state;
+	task(r, "a")->policy.delay_ms = 2000;
+	task(r, "c")->policy.max_attempts = 1;
+	task(r, "c")->policy.timeout_ms = 1000;
+	sim_pool_at(50, set_clock_back);
+	sim_pool_at(1500, set_clock_back);
+	go(r);
+	assert_int_equal(r->rc, 0);
+	check_ends(r, "a success, b success, c error, d skipped!, e skipped!");
+	assert_int_equal(ended(r, "c")->class, CLASS_TIMEOUT);
+	assert_int_equal(r->sum.wall_ms, 100 + 2000 + 100 + 100);
+	for (const char *name = "abc"; *name; name++)
+		assert_in_range(ended(r, (char[]){ *name, 0 })->busy_ms, 100, 1100);
+	finish(r);
+}
+
+static void
+the_time_a_run_may_take_is_no_time_of_day(void **state)
+{
+	struct run *r = prepare("model a\nmodel b: a\nmodel c: b\n", "*: ok@600", PLAN_RUN, 1);
+
+	(void)state;
+	r->o.stop_after_ms = 1000;
+	sim_pool_at(50, set_clock_back);
+	go(r);
+	check_ends(r, "a success, b success, c skipped!");
+	assert_true(r->sum.late);
+	finish(r);
+	r = prepare("model a\n", "*: ok@600", PLAN_RUN, 1);
+	r->o.stop_after_ms = 1000;
+	sim_pool_at(50, set_clock_forward);
+	go(r);
+	check_ends(r, "a success");
+	assert_false(r->sum.late);
+	finish(r);
+	r = prepare("model a\n", "*: ok@600", PLAN_RUN, 1);
+	r->o.stop_after_ms = -1;                     /* dbt took longer to start */
+	go(r);
+	check_ends(r, "a skipped!");
+	finish(r);
+}
+
 /* ---- signals ---- */
 
 static int next_signal[4];
@@ -1013,6 +1069,8 @@ main(void)
 		cmocka_unit_test(the_deadline_ends_a_wait_for_the_next_try),
 		cmocka_unit_test(a_run_that_ends_in_time_is_not_late),
 		cmocka_unit_test(the_deadline_follows_the_wall_clock),
+		cmocka_unit_test(a_clock_set_back_changes_no_duration),
+		cmocka_unit_test(the_time_a_run_may_take_is_no_time_of_day),
 		cmocka_unit_test(the_first_interrupt_on_a_terminal_lets_tasks_end),
 		cmocka_unit_test(the_second_interrupt_cancels),
 		cmocka_unit_test(other_signals_cancel_at_once),
