@@ -1,6 +1,8 @@
 #include "executor/runner_worker_impl.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,6 +18,7 @@
 
 enum {
 	DEFAULT_GRACE_MS = 10 * 1000,
+	SETTLE_POLL_MS = 50,
 	WRITE_MANIFEST_MS = 120 * 1000,  /* after on-run-end; large projects take seconds */
 	END_MS = 5 * 1000,               /* more than EXIT_GRACE of dbt_worker/cancel.py */
 };
@@ -300,7 +303,9 @@ start_again(struct worker *w, int signal_fd, struct err *err)
 	if (!p)
 		return -1;
 	pthread_mutex_lock(&w->lock);
-	w->process = p;                  /* from here on cancel() can end it */
+	w->process = p;                  /* from here on settle() can end it */
+	if (w->stopping)
+		process_kill(p);
 	pthread_mutex_unlock(&w->lock);
 	if (await(w, p, PROCESS_PARSED, signal_fd, err) == 0) {
 		send_begin(w, p, true);
@@ -310,8 +315,9 @@ start_again(struct worker *w, int signal_fd, struct err *err)
 	return code;
 }
 
-int
-worker_restart(struct worker *w, int signal_fd, struct err *err)
+/* With the lock, which is given up meanwhile; everybody else waits. */
+static int
+restart(struct worker *w, int signal_fd, struct err *err)
 {
 	struct worker_process *old;
 	int code;
@@ -335,6 +341,65 @@ worker_restart(struct worker *w, int signal_fd, struct err *err)
 	return code;
 }
 
+static void *
+restarter_main(void *arg)
+{
+	struct worker *w = arg;
+	struct err err = ERR_INIT;
+
+	pthread_mutex_lock(&w->lock);
+	if (restart(w, -1, &err) < 0)
+		w->restart_why = xstrdup(err.msg);
+	pthread_mutex_unlock(&w->lock);
+	err_release(&err);
+	return NULL;
+}
+
+/* The last one has given up the lock for good when it is no longer restarting. */
+static void
+join_restarter(struct worker *w)
+{
+	if (w->has_restarter)
+		pthread_join(w->restarter, NULL);
+	w->has_restarter = false;
+	free(w->restart_why);
+	w->restart_why = NULL;
+}
+
+void
+worker_restart_begin(struct worker *w)
+{
+	join_restarter(w);
+	w->restarting = true;
+	errno = pthread_create(&w->restarter, NULL, restarter_main, w);
+	w->has_restarter = errno == 0;
+	if (errno) {
+		w->restart_why = xstrdup("no thread for it");
+		w->restarts++;
+		w->restarting = false;
+	}
+}
+
+/* No node runs any more; what they started may still be on its way. stop: it is of no use; so it is
+ * when a signal comes. */
+static void
+settle(struct worker *w, bool stop)
+{
+	struct pollfd signal = { .fd = signals_fd(), .events = POLLIN };
+
+	pthread_mutex_lock(&w->lock);
+	while (w->restarting) {
+		w->stopping |= stop || w->interrupted;
+		if (w->stopping && w->process)
+			process_kill(w->process);
+		pthread_mutex_unlock(&w->lock);
+		w->interrupted |= poll(&signal, w->interrupted ? 0 : 1, SETTLE_POLL_MS) > 0;
+		pthread_mutex_lock(&w->lock);
+	}
+	pthread_mutex_unlock(&w->lock);
+	join_restarter(w);
+}
+
 /* -- finish ----------------------------------------------------------------------------------- */
 
 int
@@ -346,10 +411,13 @@ worker_finish(struct worker *w, const struct worker_outcome *outcomes, size_t no
 
 	*end = &w->end;
 	worker_end_release(&w->end);
+	settle(w, cancelled);
+	if (w->interrupted && !cancelled)
+		return err_set(err, "interrupted");
 	pthread_mutex_lock(&w->lock);
 	alive = worker_is_alive(w) || (w->process && process_stage(w->process) == PROCESS_DONE);
 	if (!alive && !cancelled)
-		code = w->restarts < WORKER_RESTARTS ? worker_restart(w, signals_fd(), err) :
+		code = w->restarts < WORKER_RESTARTS ? restart(w, signals_fd(), err) :
 		    err_set(err, "on-run-end did not run: the dbt process was lost %u times",
 		    w->restarts + 1);
 	pthread_mutex_unlock(&w->lock);
@@ -399,6 +467,7 @@ worker_free(struct worker *w)
 
 	if (!w)
 		return;
+	settle(w, true);
 	done = w->process && process_stage(w->process) == PROCESS_DONE;
 	process_free(w->process, done ? WRITE_MANIFEST_MS : END_MS, done ? signals_fd() : -1);
 	for (size_t i = 0; i < w->nchannels; i++) {

@@ -48,6 +48,10 @@ struct worker {
 	struct map by_id;                /* id -> struct entry */
 	bool lost;                       /* the process died; until a restart succeeded */
 	bool restarting;
+	bool stopping;                   /* no restart is of use any more */
+	pthread_t restarter;             /* of the last restart that a node asked for */
+	bool has_restarter;              /* it is to be joined */
+	char *restart_why;               /* why that failed, or NULL */
 	bool killed;                     /* it was killed for a stuck node */
 	size_t nrunning_at_loss;
 	int64_t kill_at_ms;              /* 0 = no stuck node; else: at the latest */
@@ -59,9 +63,9 @@ struct worker {
 /* There is a process and it takes requests. */
 bool worker_is_alive(const struct worker *w);
 
-/* Another process in place of the dead one; the lock is given up meanwhile and everybody else waits.
- * signal_fd: as for process_wait(). */
-int worker_restart(struct worker *w, int signal_fd, struct err *err);
+/* Another process in place of the dead one: a thread of its own makes it, so that whoever waits for it
+ * can be cancelled. w->restarting until it is there, or has failed; w->changed tells. */
+void worker_restart_begin(struct worker *w);
 
 /* ---- runner_worker_run.c ---- */
 

@@ -77,33 +77,34 @@ fail(struct result *result, enum error_class class, const char *message)
 static bool
 acquire(struct worker *w, const struct channel *c, struct result *result)
 {
-	struct err err = ERR_INIT;
 	struct buf why = BUF_INIT;
-	bool failed = false;
+	bool failed = false, asked = false;   /* asked: the last restart was on our account */
 
 	while (!failed) {
 		if (c->cancelled_ms) {
 			fail(result, CLASS_CANCELLED, "cancelled before it started");
+			result->unstarted = true;
 			return false;
 		}
 		if (w->restarting || (w->kill_at_ms && worker_is_alive(w))) {
 			pthread_cond_wait(&w->changed, &w->lock);
 		} else if (worker_is_alive(w)) {
 			return true;
+		} else if (asked && w->restart_why) {
+			buf_addf(&why, "cannot start dbt again: %s", w->restart_why);
+			fail(result, CLASS_WORKER_LOST, buf_str(&why));
+			failed = true;
 		} else if (w->restarts >= WORKER_RESTARTS) {
 			buf_addf(&why, "no dbt process any more: it was lost %u times",
 			    w->restarts + 1);
 			fail(result, CLASS_INTERNAL, buf_str(&why));
 			failed = true;
-		} else if (worker_restart(w, -1, &err) < 0) {
-			buf_addf(&why, "cannot start dbt again: %s", err.msg);
-			fail(result, c->cancelled_ms ? CLASS_CANCELLED : CLASS_WORKER_LOST,
-			    buf_str(&why));
-			failed = true;
+		} else {
+			worker_restart_begin(w);
+			asked = true;
 		}
 	}
 	buf_release(&why);
-	err_release(&err);
 	return false;
 }
 
@@ -251,15 +252,6 @@ runner_run(void *self, const struct job *job, struct result *result)
 	pthread_mutex_unlock(&w->lock);
 }
 
-static bool
-all_cancelled(const struct worker *w)
-{
-	for (size_t i = 0; i < w->nchannels; i++)
-		if (w->channels[i].job && !w->channels[i].cancelled_ms)
-			return false;
-	return true;
-}
-
 static void
 runner_cancel(void *self, const struct job *job)
 {
@@ -274,8 +266,6 @@ runner_cancel(void *self, const struct job *job)
 			process_send(w->process,
 			    worker_run_message("cancel", job->id, job->attempt), NULL, 0);
 			process_poke(w->process);
-		} else if (w->restarting && w->process && all_cancelled(w)) {
-			process_kill(w->process);   /* nobody is left to wait for it */
 		}
 		pthread_cond_broadcast(&w->changed);
 	}

@@ -128,7 +128,7 @@ explain_cancelled(const struct attempt *a, struct result *r)
 	    r->status != RESULT_SKIPPED)
 		return;
 	r->status = RESULT_ERROR;
-	r->class = a->asked_class;
+	r->class = a->asked_class == CLASS_TIMEOUT && r->unstarted ? CLASS_TRANSIENT : a->asked_class;
 	r->blameless = false;
 	prefix_message(r, a->asked_why);
 }

@@ -467,6 +467,56 @@ test_a_python_that_is_gone_ends_in_words(void **state)
 	stop();
 }
 
+/* Whoever waits for a new worker can be cancelled; the worker comes all the same. */
+static void
+test_waiting_for_another_worker_can_be_cancelled(void **state)
+{
+	const char *kept = python;
+	struct buf script = BUF_INIT;
+	struct worker *w;
+	struct runner r;
+	struct background b;
+	int64_t since;
+
+	(void)state;
+	buf_addf(&script, "#!/bin/sh\n[ ! -e late ] || sleep 2\nexec '%s' \"$@\"\n", python);
+	write_file("shop/python", buf_str(&script));
+	chmod("shop/python", 0755);
+	buf_release(&script);
+	python = "./python";
+	w = start_ready();
+	python = kept;
+	r = worker_runner(w);
+	write_file("shop/late", "");
+	kill(worker_pid(w), SIGKILL);
+	while (worker_pid(w))
+		nap_ms(10);
+	run_in_background(&b, w, 1, MODEL "good");
+	nap_ms(300);
+	since = clock_mono_ms();
+	r.cancel(r.self, &b.job);
+	pthread_join(b.thread, NULL);
+	assert_true(clock_mono_ms() - since < 1000);
+	assert_true(b.result.unstarted);
+	assert_string_equal(b.result.message, "cancelled before it started");
+	result_release(&b.result);
+	assert_string_equal(run(w, MODEL "good", 2), "success none: OK");
+	assert_int_equal(worker_restarts(w), 1);
+	/* At the end of a run nobody waits for one. */
+	kill(worker_pid(w), SIGKILL);
+	while (worker_pid(w))
+		nap_ms(10);
+	run_in_background(&b, w, 1, MODEL "good");
+	nap_ms(300);
+	r.cancel(r.self, &b.job);
+	pthread_join(b.thread, NULL);
+	result_release(&b.result);
+	since = clock_mono_ms();
+	stop();
+	assert_true(clock_mono_ms() - since < 1500);
+	unlink("shop/late");
+}
+
 static void
 test_two_lost_together_are_blameless(void **state)
 {
@@ -675,6 +725,7 @@ main(int argc, char **argv)
 		cmocka_unit_test_teardown(test_one_query_is_cancelled_alone, end),
 		cmocka_unit_test_teardown(test_a_killed_worker_is_replaced_and_knows_earlier_results, end),
 		cmocka_unit_test_teardown(test_a_python_that_is_gone_ends_in_words, end),
+		cmocka_unit_test_teardown(test_waiting_for_another_worker_can_be_cancelled, end),
 		cmocka_unit_test_teardown(test_two_lost_together_are_blameless, end),
 		cmocka_unit_test_teardown(test_a_node_that_does_not_listen_costs_the_worker, end),
 		cmocka_unit_test_teardown(test_what_dbt_refuses_comes_back_whole, end),
