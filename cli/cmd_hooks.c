@@ -1,5 +1,5 @@
-/* cmd_hooks.c -- on-run-start, on-run-end: a project's hooks without its nodes, as `dbt build` of the
- * selection would run them; cli/run_hooks.c does the work. */
+/* cmd_hooks.c -- on-run-start, on-run-end: a project's hooks without its nodes, as `dbt build` of
+ * the selection would run them; cli/run_hooks.c does the work. */
 #include "cli/cmd.h"
 
 #include <string.h>
@@ -40,7 +40,8 @@ const struct command cmd_on_run_start = {
 	.name = "on-run-start",
 	.summary = "the project's on-run-start hooks and nothing else",
 	.usage = ANY_DBT_OPTION,
-	.examples = "  heddle on-run-start --select +orders    # makes the schemas of these nodes, too\n"
+	.examples = "  heddle on-run-start --select +orders    # makes the schemas of these nodes, "
+	    "too\n"
 	    "  heddle build --no-hooks --select +orders\n"
 	    "  heddle on-run-end --select +orders\n",
 	.run = hooks_main,

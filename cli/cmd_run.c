@@ -1,4 +1,5 @@
-/* cmd_run.c -- build, run, test, seed, snapshot, freshness: their options; cli/run.c does the work. */
+/* cmd_run.c -- build, run, test, seed, snapshot, freshness: their options; cli/run.c does the
+ * work. */
 #include <string.h>
 
 #include "cli/cmd.h"
@@ -63,10 +64,12 @@ run_main(int argc, char **argv, struct err *err)
 		  "retry appending nodes even when their commit may have happened" },
 		{ 0, "timeout", "TIME", OPT_DURATION, &rq.timeout_ms,
 		  "cancel a node's attempt after this long (none)" },
-		{ 0, "max-time", "TIME", OPT_DURATION, &rq.max_time_ms, "start nothing after this long (none)" },
+		{ 0, "max-time", "TIME", OPT_DURATION, &rq.max_time_ms, "start nothing after this "
+		    "long (none)" },
 		{ 0, "deadline", "HH:MM", OPT_CLOCK, &rq.deadline_ms,
 		  "start nothing past this local time; already past means tomorrow (none)" },
-		{ 0, "grace", "TIME", OPT_DURATION, &rq.grace_ms, "time for cancelled nodes to end (5s)" },
+		{ 0, "grace", "TIME", OPT_DURATION, &rq.grace_ms, "time for cancelled nodes to end "
+		    "(5s)" },
 		{ 0, "order", "path|fifo", OPT_TEXT, &order,
 		  "longest remaining path first, or first come first served (path)" },
 		{ 0, "resume", NULL, OPT_FLAG, &rq.resume,
@@ -74,21 +77,28 @@ run_main(int argc, char **argv, struct err *err)
 		{ 0, "rebuild-tested", NULL, OPT_FLAG, &rq.rebuild_tested,
 		  "with --resume: what a failed test reads runs again first" },
 		{ 0, "no-hooks", NULL, OPT_FLAG, &no_hooks,
-		  "leave out on-run-start and on-run-end: heddle on-run-start, on-run-end run them alone" },
+		  "leave out on-run-start and on-run-end: heddle on-run-start, on-run-end run them "
+		    "alone" },
 		{ 0, "state-dir", "DIR", OPT_TEXT, &rq.state_dir,
 		  "where the records of runs are kept (TARGET/heddle/runs)" },
-		{ 0, "dry-run", NULL, OPT_FLAG, &rq.dry_run, "say what would run, in order; run nothing" },
-		{ 0, "fail-if-empty", NULL, OPT_FLAG, &rq.fail_if_empty, "exit 2 when nothing is selected" },
+		{ 0, "dry-run", NULL, OPT_FLAG, &rq.dry_run, "say what would run, in order; run "
+		    "nothing" },
+		{ 0, "fail-if-empty", NULL, OPT_FLAG, &rq.fail_if_empty, "exit 2 when nothing is "
+		    "selected" },
 		{ 0, "history", "FILE", OPT_TEXT, &rq.history,
-		  "record of past runs; empty: keep none (the project's, in ~/.local/state/heddle)" },
+		  "record of past runs; empty: keep none (the project's, in "
+		    "~/.local/state/heddle)" },
 		{ 0, "events", "FD|FILE", OPT_TEXT, &rq.events,
 		  "what happens as JSON lines, for another program (docs/events.md)" },
 		{ 0, "no-board", NULL, OPT_FLAG, &rq.no_board, "a line a node, on a terminal too" },
 		{ 0, "runner", "NAME", OPT_TEXT, &rq.runner,
-		  "worker: one warm dbt for all nodes; cli: one dbt command a node; shell: --command (worker)" },
+		  "worker: one warm dbt for all nodes; cli: one dbt command a node; shell: "
+		    "--command (worker)" },
 		{ 0, "command", "TEMPLATE", OPT_TEXT, &rq.template,
-		  "what runs a node, with {unique_id} {fqn} {name} {resource_type} {verb} {select}" },
-		{ 0, "manifest", "FILE", OPT_TEXT, &rq.manifest, "for --runner shell (target/manifest.json)" },
+		  "what runs a node, with {unique_id} {fqn} {name} {resource_type} {verb} "
+		    "{select}" },
+		{ 0, "manifest", "FILE", OPT_TEXT, &rq.manifest, "for --runner shell "
+		    "(target/manifest.json)" },
 		{ 0, "python", "FILE", OPT_TEXT, &rq.python, "interpreter that has dbt" },
 		{ 'h', "help", NULL, OPT_FLAG, &help, "this text" },
 		{ 0 }

@@ -192,13 +192,15 @@ find_results(struct run *r, struct elsewhere *e)
 			struct journal_node *n = e->runs[i].nodes[k];
 			const struct node *node = graph_find(r->graph, n->id);
 
-			if (map_get(&last, n->id) == n && node && set_has(&r->selected, node->index) &&
+			if (map_get(&last, n->id) == n && node &&
+			    set_has(&r->selected, node->index) &&
 			    (plan_command_kinds(r->command) & KIND_BIT(node->kind)))
 				take_node(e, n);
 		}
 	map_release(&last);
 	if (since_ms < 0)
-		buf_adds(&b, "on-run-end gets no results: on-run-start did not run with this target folder");
+		buf_adds(&b, "on-run-end gets no results: on-run-start did not run with this "
+		    "target folder");
 	else
 		buf_addf(&b, "on-run-end gets the results of %zu %s", e->noutcomes,
 		    e->noutcomes == 1 ? "node" : "nodes");
@@ -275,7 +277,8 @@ write_results(struct run *r, const struct elsewhere *e, struct err *err)
 		if (e->entries[i])
 			results_add(r->results, e->entries[i]);
 		else
-			results_add_ended(r->results, graph_find(r->graph, o->id), o->status, o->message);
+			results_add_ended(r->results, graph_find(r->graph, o->id), o->status,
+			    o->message);
 	}
 	return e->noutcomes ? run_write_results(r, err) : 0;
 }

@@ -10,6 +10,8 @@
 
 #define DEFAULT_SLOTS 8
 #define ASSET "asset:"
+/* A command is one argument of a shell, of which Linux takes no more (MAX_ARG_STRLEN). */
+#define LONGEST_COMMAND (128 * 1024 - 1)
 #define LONGEST_SELECT 10000  /* of a run; where commands are long, less */
 #define BESIDE_WORDS 4096     /* program, folders, flags, full refresh; without --vars */
 
@@ -107,7 +109,7 @@ select_room(const struct airflow *a)
 
 	for (size_t i = 0; i < a->steps->n; i++) {
 		const struct step *s = &a->steps->v[i];
-		size_t room = STEPS_COMMAND_BYTES;
+		size_t room = LONGEST_COMMAND;
 
 		buf_truncate(&b, 0);
 		airflow_add_words(&b, s->select, s->nselect);
@@ -128,8 +130,10 @@ write_params(struct airflow *a)
 	struct emit *e = &a->e;
 
 	emit_line(e, "");
-	emit_line(e, "# Set last, or Airflow would copy them into every task. What a run may be started with:");
-	emit_line(e, "# select narrows it, in dbt's selection syntax without blanks; full_refresh rebuilds.");
+	emit_line(e, "# Set last, or Airflow would copy them into every task. What a run may be "
+	    "started with:");
+	emit_line(e, "# select narrows it, in dbt's selection syntax without blanks; full_refresh "
+	    "rebuilds.");
 	emit_open(e, "dag.params.update({");
 	emit_line(e, "\"select\": Param(\"\", type=\"string\", pattern=r\"^[\\w.:+@*/,-]*$\", "
 	    "maxLength=%z),", select_room(a));
@@ -148,10 +152,6 @@ airflow_write(const struct export_job *job, struct buf *out, struct err *err)
 	a.steps = steps_new(job, &id_plain, err);
 	if (!a.steps)
 		return -1;
-	if (steps_fit_shell(a.steps, err) < 0) {
-		steps_free(a.steps);
-		return -1;
-	}
 	folders_find(&a.folders, a.steps);
 	a.usual = policy_usual(a.steps);
 	airflow_write_head(&a);

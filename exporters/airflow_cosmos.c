@@ -1,4 +1,5 @@
-/* airflow_cosmos.c -- --style cosmos: a DbtDag, which reads the manifest whenever Airflow loads it. */
+/* airflow_cosmos.c -- --style cosmos: a DbtDag, which reads the manifest whenever Airflow loads
+ * it. */
 #include "exporters/airflow.h"
 
 static const char *const behaviours[] = {
@@ -11,10 +12,13 @@ static int
 check(const struct task_options *o, struct err *err)
 {
 	if (!o->profile || !o->target)
-		return err_set(err, "--style cosmos needs --profile and --target: Cosmos asks for both");
-	if (o->runner != RUNNER_DBT || o->granularity != GRANULARITY_NODE || o->vars || o->ncommand > 1 ||
+		return err_set(err, "--style cosmos needs --profile and --target: Cosmos asks for "
+		    "both");
+	if (o->runner != RUNNER_DBT || o->granularity != GRANULARITY_NODE || o->vars ||
+	    o->ncommand > 1 ||
 	    o->image)
-		return err_set(err, "--style cosmos takes no --runner, --granularity, --vars, --image and no "
+		return err_set(err, "--style cosmos takes no --runner, --granularity, --vars, "
+		    "--image and no "
 		    "--command of several words");
 	return 0;
 }
@@ -24,13 +28,15 @@ write_imports(struct airflow *a)
 {
 	struct emit *e = &a->e;
 
-	emit_line(e, "\"\"\"Airflow DAG of the dbt project %c, which Cosmos makes from the project's manifest.",
+	emit_line(e, "\"\"\"Airflow DAG of the dbt project %c, which Cosmos makes from the "
+	    "project's manifest.",
 	    a->job->title);
 	emit_line(e, "");
 	emit_line(e, "Made by: %s", a->job->stamp);
 	emit_line(e, "Out of date?  heddle export --check FILE");
 	emit_line(e, "");
-	emit_line(e, "Needs astronomer-cosmos, and the project with target/manifest.json wherever Airflow loads it.");
+	emit_line(e, "Needs astronomer-cosmos, and the project with target/manifest.json wherever "
+	    "Airflow loads it.");
 	emit_line(e, "\"\"\"");
 	emit_line(e, "import os");
 	emit_line(e, "from datetime import datetime, timedelta");
@@ -38,7 +44,8 @@ write_imports(struct airflow *a)
 	emit_line(e, "");
 	if (a->o->timezone)
 		emit_line(e, "import pendulum");
-	emit_line(e, "from cosmos import DbtDag, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig");
+	emit_line(e, "from cosmos import DbtDag, ExecutionConfig, ProfileConfig, ProjectConfig, "
+	    "RenderConfig");
 	emit_line(e, "from cosmos.constants import LoadMode, TestBehavior");
 	emit_line(e, "");
 	if (!airflow_starts_on_asset(a))
@@ -70,17 +77,20 @@ write_configs(struct airflow *a)
 	struct emit *e = &a->e;
 	const struct task_options *o = a->o;
 
-	emit_line(e, "project_config=ProjectConfig(PROJECT, manifest_path=PROJECT / \"target\" / \"manifest.json\"),");
+	emit_line(e, "project_config=ProjectConfig(PROJECT, manifest_path=PROJECT / \"target\" / "
+	    "\"manifest.json\"),");
 	emit_open(e, "profile_config=ProfileConfig(");
 	emit_line(e, "profile_name=%q,", o->profile);
 	emit_line(e, "target_name=%q,", o->target);
 	emit_line(e, "profiles_yml_filepath=PROFILES / \"profiles.yml\",");
 	emit_close(e, "),");
-	emit_line(e, "execution_config=ExecutionConfig(dbt_executable_path=%q),", o->ncommand ? o->command[0] : "dbt");
+	emit_line(e, "execution_config=ExecutionConfig(dbt_executable_path=%q),", o->ncommand ?
+	    o->command[0] : "dbt");
 	emit_open(e, "render_config=RenderConfig(");
 	emit_line(e, "load_method=LoadMode.DBT_MANIFEST,");
 	emit_line(e, "test_behavior=TestBehavior.%s,", behaviours[o->tests]);
-	emit_line(e, "should_detach_multiple_parents_tests=True,  # else they run before all they read is built");
+	emit_line(e, "should_detach_multiple_parents_tests=True,  # else they run before all they "
+	    "read is built");
 	if (a->job->group_by == GROUP_BY_FOLDER)
 		emit_line(e, "group_nodes_by_folder=True,");
 	emit_line(e, "emit_datasets=%s,", o->assets ? "True" : "False");

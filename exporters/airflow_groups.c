@@ -42,7 +42,8 @@ stands_before(const struct folders *f, const char *a, const char *b)
 static const char **
 order_roots(const struct folders *f, size_t *nroots)
 {
-	const char **left = xcalloc(f->n + 1, sizeof(*left)), **order = xcalloc(f->n + 1, sizeof(*order));
+	const char **left = xcalloc(f->n + 1, sizeof(*left)), **order = xcalloc(f->n + 1,
+	    sizeof(*order));
 	size_t nleft = 0, n = 0;
 
 	for (size_t i = 0; i < f->n; i++)
@@ -99,7 +100,8 @@ airflow_write_groups(struct airflow *a)
 				continue;
 			emit_line(e, "%q,", path);
 			if (strchr(path, '/') && is_among(roots, k + 1, last_name(path)))
-				emit_add(&r, "%s%q: \"%s__folder\"", renamed.len ? ", " : "", path, last_name(path));
+				emit_add(&r, "%s%q: \"%s__folder\"", renamed.len ? ", " : "", path,
+				    last_name(path));
 		}
 	if (nroots) {
 		emit_close(e, "]:");

@@ -43,7 +43,8 @@ write_docstring(struct airflow *a)
 {
 	struct emit *e = &a->e;
 
-	emit_line(e, "\"\"\"Airflow DAG of the dbt project %c: one task per %s.  Airflow 2.10+ and 3.",
+	emit_line(e, "\"\"\"Airflow DAG of the dbt project %c: one task per %s.  Airflow 2.10+ and "
+	    "3.",
 	    a->job->title, airflow_task_is(a));
 	emit_line(e, "");
 	emit_line(e, "Made by: %s", a->job->stamp);
@@ -54,7 +55,8 @@ write_docstring(struct airflow *a)
 	}
 	if (a->o->tests == TESTS_AFTER_EACH || a->o->tests == TESTS_BUILD) {
 		emit_line(e, "");
-		emit_line(e, "A failed test holds back what reads its model; a test of severity warn never does.");
+		emit_line(e, "A failed test holds back what reads its model; a test of severity "
+		    "warn never does.");
 	}
 	emit_line(e, "\"\"\"");
 }
@@ -84,9 +86,11 @@ write_imports(struct airflow *a)
 	if (a->o->timezone)
 		emit_line(e, "import pendulum");
 	if (airflow_is_op(a, "docker"))
-		emit_line(e, "from airflow.providers.docker.operators.docker import DockerOperator");
+		emit_line(e, "from airflow.providers.docker.operators.docker import "
+		    "DockerOperator");
 	if (airflow_is_op(a, "kubernetes"))
-		emit_line(e, "from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator");
+		emit_line(e, "from airflow.providers.cncf.kubernetes.operators.pod import "
+		    "KubernetesPodOperator");
 	if (airflow_is_op(a, "kubernetes") && a->o->secret)
 		emit_line(e, "from kubernetes.client import models as k8s");
 	if (!bash || a->o->timezone)
@@ -97,9 +101,11 @@ write_imports(struct airflow *a)
 	if (bash)
 		emit_line(e, "from airflow.providers.standard.operators.bash import BashOperator");
 	if (airflow_end(a) && !airflow_is_layers(a))
-		emit_line(e, "from airflow.providers.standard.operators.empty import EmptyOperator");
+		emit_line(e, "from airflow.providers.standard.operators.empty import "
+		    "EmptyOperator");
 	if (airflow_is_layers(a))
-		emit_line(e, "from airflow.providers.standard.operators.python import PythonOperator");
+		emit_line(e, "from airflow.providers.standard.operators.python import "
+		    "PythonOperator");
 	emit_close(e, "except ImportError:  # Airflow 2");
 	e->depth++;
 	emit_line(e, "from airflow import DAG");
@@ -139,7 +145,8 @@ add_project_path(struct buf *out, const struct task_options *o, const char *path
 	struct buf b = BUF_INIT;
 
 	if (o->project_dir) {
-		buf_addf(&b, "%s%s%s", o->project_dir, text_ends(o->project_dir, "/") ? "" : "/", path);
+		buf_addf(&b, "%s%s%s", o->project_dir, text_ends(o->project_dir, "/") ? "" : "/",
+		    path);
 		airflow_add_words(out, &(const char *){ b.data }, 1);
 	} else {
 		buf_addf(out, "\"${DBT_PROJECT_DIR:-.}/%s\"", path);
@@ -171,8 +178,10 @@ add_folders(struct airflow *a, struct buf *out)
 	if (airflow_is_layers(a) || a->o->granularity == GRANULARITY_ALL)
 		return;
 	if (has_kept_folders(a)) {
-		emit_line(e, "# Each task has a target folder of its own, so that tasks side by side do not share one. It stays:");
-		emit_line(e, "# the next try of a task builds what the last one left. Workers on other machines need it shared.");
+		emit_line(e, "# Each task has a target folder of its own, so that tasks side by "
+		    "side do not share one. It stays:");
+		emit_line(e, "# the next try of a task builds what the last one left. Workers on "
+		    "other machines need it shared.");
 		buf_adds(out, "T=");
 		add_project_path(out, a->o, "target");
 		buf_adds(out, "/{{ task.task_id }}; mkdir -p \"$T\"; cp -n ");
@@ -180,8 +189,10 @@ add_folders(struct airflow *a, struct buf *out)
 		buf_adds(out, " \"$T\" 2>/dev/null; DBT_TARGET_PATH=\"$T\" DBT_LOG_PATH=\"$T\" ");
 		return;
 	}
-	emit_line(e, "# Airflow gives each task an empty folder of its own. dbt's target folder and log go there, so");
-	emit_line(e, "# that tasks side by side do not share them; the saved parse of the project is taken along.");
+	emit_line(e, "# Airflow gives each task an empty folder of its own. dbt's target folder "
+	    "and log go there, so");
+	emit_line(e, "# that tasks side by side do not share them; the saved parse of the project "
+	    "is taken along.");
 	buf_adds(out, "cp ");
 	add_project_path(out, a->o, "target/partial_parse.msgpack");
 	buf_adds(out, " . 2>/dev/null; DBT_TARGET_PATH=\"$PWD\" DBT_LOG_PATH=\"$PWD\" ");
@@ -199,14 +210,16 @@ write_nodes_flags(struct airflow *a)
 	if (a->o->hook_steps)
 		buf_adds(&b, " --no-hooks");
 	if (resumes(a)) {
-		emit_line(e, "# The next try of a task goes on where the last one ended; the next run does not.");
+		emit_line(e, "# The next try of a task goes on where the last one ended; the next "
+		    "run does not.");
 		buf_adds(&b, "{{ ' --resume' if ti.try_number > 1 }}");
 	}
 	emit_line(e, "NODES = %q", b.data);
 	emit_line(e, "NO_NODES = (\"on-run-start\", \"on-run-end\", \"docs generate\")");
 	buf_truncate(&b, 0);
 	if (a->o->hook_steps && has_kept_folders(a)) {
-		emit_line(e, "# Hooks have the project's target folder, in which on-run-end finds the tasks' own.");
+		emit_line(e, "# Hooks have the project's target folder, in which on-run-end finds "
+		    "the tasks' own.");
 		add_program(&b, a->o);
 		emit_line(e, "HEDDLE = %q", b.data);
 	}
@@ -231,7 +244,8 @@ write_command(struct airflow *a)
 	buf_adds(&b, "{% if not params.select %}");
 	airflow_add_flag(&b, "--warn-error-options", a->o->warn_errors);
 	buf_adds(&b, "{% endif %}");
-	emit_line(e, "# A selection that finds nothing is an error, unless the run was narrowed on purpose.");
+	emit_line(e, "# A selection that finds nothing is an error, unless the run was narrowed on "
+	    "purpose.");
 	emit_line(e, "STRICT = %q", buf_str(&b));
 	emit_line(e, "ONLY = \"{{ ',' ~ params.select if params.select }}\"");
 	emit_line(e, "SELECT = \"{{ ' --select ' ~ params.select if params.select }}\"");
@@ -239,7 +253,9 @@ write_command(struct airflow *a)
 	if (!airflow_is_op(a, "bash"))
 		emit_line(e, "IMAGE = %q", a->o->image);
 	if (airflow_is_op(a, "kubernetes") && a->o->secret)
-		emit_line(e, "SECRETS = [k8s.V1EnvFromSource(secret_ref=k8s.V1SecretEnvSource(name=%q))]", a->o->secret);
+		emit_line(e,
+		    "SECRETS = [k8s.V1EnvFromSource(secret_ref=k8s.V1SecretEnvSource(name=%q))]",
+		    a->o->secret);
 	emit_line(e, "");
 	emit_line(e, "");
 	buf_release(&b);
@@ -252,30 +268,38 @@ write_helper(struct airflow *a)
 	bool link = airflow_is_layers(a);
 	const char *made = link ? "return" : "task =";
 
-	emit_open(e, "def dbt(task_id, verb, select, %sflags=\"\", **kwargs):", link ? "" : "after=(), ");
-	emit_line(e, "\"\"\"One dbt command as a task%s.\"\"\"", link ? "" : " that waits for others");
+	emit_open(e, "def dbt(task_id, verb, select, %sflags=\"\", **kwargs):", link ? "" :
+	    "after=(), ");
+	emit_line(e, "\"\"\"One dbt command as a task%s.\"\"\"", link ? "" : " that waits for "
+	    "others");
 	emit_line(e, "words = [select] if isinstance(select, str) else select");
-	emit_line(e, "select = \" --select \" + \" \".join(word + ONLY for word in words) if words else SELECT");
+	emit_line(e, "select = \" --select \" + \" \".join(word + ONLY for word in words) if words "
+	    "else SELECT");
 	emit_line(e, "refresh = FULL_REFRESH if verb in (\"run\", \"seed\", \"build\"%s) else \"\"",
 	    a->o->hook_steps ? ", \"on-run-start\", \"on-run-end\"" : "");
 	if (a->o->hook_steps || resumes(a))
 		emit_line(e, a->o->hook_steps && has_kept_folders(a) ?
 		    "program, nodes = (HEDDLE, \"\") if verb in NO_NODES else (DBT, NODES)" :
 		    "nodes = \"\" if verb in NO_NODES else NODES");
-	emit_line(e, "command = f\"{%s} {verb}%s{select}{flags and ' '}{flags}{FLAGS}{STRICT}{refresh} \"",
+	emit_line(e, "command = f\"{%s} {verb}%s{select}{flags and ' "
+	    "'}{flags}{FLAGS}{STRICT}{refresh} \"",
 	    a->o->hook_steps && has_kept_folders(a) ? "program" : "DBT",
 	    a->o->hook_steps || resumes(a) ? "{nodes}" : "");
 	if (airflow_is_op(a, "bash"))
-		emit_line(e, "%s BashOperator(task_id=task_id, bash_command=command, **kwargs)", made);
+		emit_line(e, "%s BashOperator(task_id=task_id, bash_command=command, **kwargs)",
+		    made);
 	else if (airflow_is_op(a, "docker"))
 		emit_line(e, "%s DockerOperator(task_id=task_id, image=IMAGE, command=command, "
 		    "auto_remove=\"success\", **kwargs)", made);
 	else
-		emit_line(e, "%s KubernetesPodOperator(task_id=task_id, image=IMAGE, cmds=[\"sh\", \"-c\"], "
-		    "arguments=[command]%s, **kwargs)", made, a->o->secret ? ", env_from=SECRETS" : "");
+		emit_line(e, "%s KubernetesPodOperator(task_id=task_id, image=IMAGE, cmds=[\"sh\", "
+		    "\"-c\"], "
+		    "arguments=[command]%s, **kwargs)", made, a->o->secret ? ", env_from=SECRETS" :
+		    "");
 	if (!link) {
 		emit_open(e, "for upstream in after:");
-		emit_line(e, "# `upstream >> task`, without the hash over the whole DAG that Airflow takes for each edge.");
+		emit_line(e, "# `upstream >> task`, without the hash over the whole DAG that "
+		    "Airflow takes for each edge.");
 		emit_line(e, "task.upstream_task_ids.add(upstream.task_id)");
 		emit_line(e, "upstream.downstream_task_ids.add(task.task_id)");
 		e->depth--;
@@ -297,24 +321,28 @@ write_model_helper(struct airflow *a)
 		tests = tests || a->steps->v[i].test;
 		units = units || a->steps->v[i].unit;
 	}
-	emit_line(e, "Model = namedtuple(\"Model\", \"run%s%s\")", tests ? " test" : "", units ? " unit_test" : "");
+	emit_line(e, "Model = namedtuple(\"Model\", \"run%s%s\")", tests ? " test" : "", units ?
+	    " unit_test" : "");
 	emit_line(e, "");
 	emit_line(e, "");
 	emit_open(e, "def model(name, verb, select, after=(), folder=\"\"%s%s, **kwargs):",
 	    tests ? ", test=None" : "", units ? ", unit_test=None" : "");
-	emit_line(e, "\"\"\"A dbt node as a task group: what builds it%s%s.\"\"\"", tests ? ", then its tests" : "",
+	emit_line(e, "\"\"\"A dbt node as a task group: what builds it%s%s.\"\"\"", tests ?
+	    ", then its tests" : "",
 	    units ? ", its unit tests first" : "");
 	emit_open(e, "with TaskGroup(name, parent_group=folders[folder]):");
 	if (units) {
 		emit_open(e, "if unit_test is not None:");
-		emit_line(e, "unit_test = dbt(\"unit_test\", \"test\", **{\"select\": select, **unit_test})");
+		emit_line(e, "unit_test = dbt(\"unit_test\", \"test\", **{\"select\": select, "
+		    "**unit_test})");
 		emit_line(e, "after = [unit_test, *after]");
 		e->depth--;
 	}
 	emit_line(e, "run = dbt(verb, verb, select, after, **kwargs)");
 	if (tests) {
 		emit_open(e, "if test is not None:");
-		emit_line(e, "test = dbt(\"test\", \"test\", after=[run], **{\"select\": select, \"flags\": %q, **test})",
+		emit_line(e, "test = dbt(\"test\", \"test\", after=[run], **{\"select\": select, "
+		    "\"flags\": %q, **test})",
 		    AIRFLOW_TEST_FLAGS);
 		e->depth--;
 	}

@@ -1,9 +1,9 @@
 /* airflow_layers.c -- --style layers: the DAG that deployments write by hand, one task after the
- * other: freshness, seed, snapshot, staging, intermediate, marts, test, docs, notify. Each is one dbt
- * command.
+ * other: freshness, seed, snapshot, staging, intermediate, marts, test, docs, notify. Each is one
+ * dbt command.
  *
- * Layers that the project lacks are left out. Where a layer must come later than that (a snapshot of
- * a staging model), or in two pieces, it does: the plan's order wins.
+ * Layers that the project lacks are left out. Where a layer must come later than that (a snapshot
+ * of a staging model), or in two pieces, it does: the plan's order wins.
  */
 #include "exporters/airflow.h"
 
@@ -72,14 +72,16 @@ airflow_write_notify(struct airflow *a)
 	struct emit *e = &a->e;
 
 	emit_open(e, "def notify(context):");
-	emit_line(e, "\"\"\"Tells the webhook in the workers' environment, if there is one, how the run ended.\"\"\"");
+	emit_line(e, "\"\"\"Tells the webhook in the workers' environment, if there is one, how "
+	    "the run ended.\"\"\"");
 	emit_line(e, "url, run = os.environ.get(\"DBT_NOTIFY_URL\"), context[\"dag_run\"]");
 	emit_line(e, "text = f\"{run.dag_id} {run.run_id}: {context.get('reason') or 'success'}\"");
 	emit_line(e, "print(text)");
 	emit_open(e, "if url:");
 	emit_line(e, "body = json.dumps({\"text\": text}).encode()");
 	emit_line(e, "headers = {\"Content-Type\": \"application/json\"}");
-	emit_line(e, "urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=30).close()");
+	emit_line(e, "urllib.request.urlopen(urllib.request.Request(url, body, headers), "
+	    "timeout=30).close()");
 	e->depth -= 2;
 	emit_line(e, "");
 	emit_line(e, "");
@@ -99,10 +101,12 @@ airflow_write_layers(struct airflow *a)
 	for (; i < n; i++)
 		airflow_write_link(a, &a->steps->v[order[i]]);
 	emit_line(e, "dbt(\"docs\", \"docs generate\", []),");
-	emit_line(e, "PythonOperator(task_id=\"notify\", python_callable=lambda **context: notify(context)),");
+	emit_line(e, "PythonOperator(task_id=\"notify\", python_callable=lambda **context: "
+	    "notify(context)),");
 	emit_close(e, ")");
 	if (airflow_end(a) && n > 2) {
-		emit_line(e, "# on_run_end ends well whatever became of the others: docs waits for them, too.");
+		emit_line(e, "# on_run_end ends well whatever became of the others: docs waits for "
+		    "them, too.");
 		emit_line(e, "dag.get_task(\"%s\") >> dag.get_task(\"docs\")",
 		    airflow_link_id(&a->steps->v[order[n - 2]]));
 	}

@@ -1,8 +1,8 @@
 /* airflow_tasks.c -- the calls of the generated file that make tasks: model() for a node that is
  * built, with its tests; dbt() for a task that stands alone.
  *
- * A token of the file costs Airflow about a quarter of a kilobyte while it is parsed: hence one call
- * a node, not one a task.
+ * A token of the file costs Airflow about a quarter of a kilobyte while it is parsed: hence one
+ * call a node, not one a task.
  */
 #include "exporters/airflow.h"
 
@@ -17,13 +17,15 @@
 
 /* Names that the file has for itself, or Python. */
 static const char *const reserved[] = {
-	"False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue",
-	"def", "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in",
-	"is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try", "while", "with", "yield",
-	"Asset", "BashOperator", "DAG", "DBT", "Dataset", "DockerOperator", "EmptyOperator", "FLAGS",
-	"FULL_REFRESH", "HEDDLE", "IMAGE", "KubernetesPodOperator", "Model", "NODES", "NO_NODES", "ONLY", "Param", "SECRETS", "SELECT", "STRICT", "TaskGroup", "dag",
-	"datetime", "dbt", "done", "folders", "isinstance", "k8s", "model", "name", "namedtuple", "parent", "path",
-	"pendulum", "str", "timedelta", "__builtins__", "__doc__", "__file__", "__name__", NULL
+	"False", "None", "True", "and", "as", "assert", "async", "await", "break", "class",
+	"continue", "def", "del", "elif", "else", "except", "finally", "for", "from", "global",
+	"if", "import", "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return",
+	"try", "while", "with", "yield", "Asset", "BashOperator", "DAG", "DBT", "Dataset",
+	"DockerOperator", "EmptyOperator", "FLAGS", "FULL_REFRESH", "HEDDLE", "IMAGE",
+	"KubernetesPodOperator", "Model", "NODES", "NO_NODES", "ONLY", "Param", "SECRETS", "SELECT",
+	"STRICT", "TaskGroup", "dag", "datetime", "dbt", "done", "folders", "isinstance", "k8s",
+	"model", "name", "namedtuple", "parent", "path", "pendulum", "str", "timedelta",
+	"__builtins__", "__doc__", "__file__", "__name__", NULL
 };
 
 /* ---- variables ---- */
@@ -62,7 +64,8 @@ add_reference(struct buf *out, const struct airflow *a, const struct step *s)
 
 	if (s->role == STEP_BUILD || s->build) {
 		add_variable(out, s->base);
-		buf_adds(out, s->role == STEP_BUILD ? ".run" : s->role == STEP_TEST ? ".test" : ".unit_test");
+		buf_adds(out, s->role == STEP_BUILD ? ".run" : s->role == STEP_TEST ? ".test" :
+		    ".unit_test");
 	} else {
 		add_alone_id(&id, a, s);
 		add_variable(out, id.data);
@@ -260,9 +263,11 @@ write_alone(struct airflow *a, const struct step *s)
 	buf_adds(&open, " = dbt(");
 	pycall_write(&a->e, open.data, &args, ")");
 	if (s->role == STEP_END) {
-		emit_line(&a->e, "# on_run_end ends well whatever became of the others: a run is as good as they are.");
+		emit_line(&a->e, "# on_run_end ends well whatever became of the others: a run is "
+		    "as good as they are.");
 		emit_line(&a->e, "done = EmptyOperator(task_id=\"done\")");
-		emit_line(&a->e, "[dag.get_task(i) for i in sorted({\"%s\", *%s.upstream_task_ids})] >> done",
+		emit_line(&a->e, "[dag.get_task(i) for i in sorted({\"%s\", "
+		    "*%s.upstream_task_ids})] >> done",
 		    id.data, id.data);
 	}
 	buf_release(&args);

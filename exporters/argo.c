@@ -1,8 +1,9 @@
-/* argo.c -- a Workflow, or with --schedule a CronWorkflow, of Argo 3.6+: one DAG, one task per step.
+/* argo.c -- a Workflow, or with --schedule a CronWorkflow, of Argo 3.6+: one DAG, one task per
+ * step.
  *
  * Steps that differ only in what they select share a template, so a task is a name, a selection and
- * what it waits for. Names of dbt reach Argo as a parameter of a container's argument list: no shell
- * is there to be misled, but Argo's own {{...}} and Kubernetes' $(...) are.
+ * what it waits for. Names of dbt reach Argo as a parameter of a container's argument list: no
+ * shell is there to be misled, but Argo's own {{...}} and Kubernetes' $(...) are.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -109,7 +110,7 @@ find_templates(struct argo *a)
 static void
 write_retry(struct emit *e, const struct task_policy *p)
 {
-	size_t factor = p->factor > 1 ? (size_t)(p->factor + 0.999) : 1;   /* Argo takes whole ones */
+	size_t factor = p->factor > 1 ? (size_t)(p->factor + 0.999) : 1;   /* it takes whole ones */
 
 	emit_line(e, "retryStrategy: {limit: %z, retryPolicy: Always, backoff: {duration: %zs, "
 	    "factor: %z}}",
@@ -164,8 +165,8 @@ write_template(struct argo *a, const struct template *t)
 
 /* ---- the DAG ---- */
 
-/* A word of a selection as Argo and Kubernetes leave it alone: {{ is a tag of the one, $( and $$ mean
- * something to the other. To dbt a glob of one letter is that letter. */
+/* A word of a selection as Argo and Kubernetes leave it alone: {{ is a tag of the one, $( and $$
+ * mean something to the other. To dbt a glob of one letter is that letter. */
 static void
 add_select_word(struct buf *out, const char *word)
 {
@@ -194,7 +195,7 @@ write_task(struct argo *a, size_t i)
 		emit_add(e, "]");
 	for (size_t k = 0; k < s->nselect; k++) {
 		if (k)
-			buf_addc(&select, ' ');    /* one argument of several words: dbt splits it */
+			buf_addc(&select, ' ');    /* one argument: dbt splits it */
 		add_select_word(&select, s->select[k]);
 	}
 	if (s->nselect)
@@ -268,7 +269,9 @@ write_exit(struct argo *a)
 	emit_line(e, "if os.environ.get(\"NOTIFY_URL\"):");
 	emit_line(e, "    body = json.dumps({\"text\": text}).encode()");
 	emit_line(e, "    headers = {\"Content-Type\": \"application/json\"}");
-	emit_line(e, "    urllib.request.urlopen(urllib.request.Request(os.environ[\"NOTIFY_URL\"], body, headers), timeout=30)");
+	emit_line(e,
+	    "    urllib.request.urlopen(urllib.request.Request(os.environ[\"NOTIFY_URL\"], body, "
+	    "headers), timeout=30)");
 	e->depth -= 3;
 }
 
@@ -352,10 +355,6 @@ argo_write(const struct export_job *job, struct buf *out, struct err *err)
 	a.steps = steps_new(job, &id_argo, err);
 	if (!a.steps)
 		return -1;
-	if (steps_fit_shell(a.steps, err) < 0) {
-		steps_free(a.steps);
-		return -1;
-	}
 	find_templates(&a);
 	emit_init(&a.e, out, &emit_yaml);
 	write_head(&a);

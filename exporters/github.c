@@ -1,9 +1,9 @@
-/* github.c -- a workflow of GitHub Actions: slim CI for pull requests, a deployment on merge and on a
- * schedule.
+/* github.c -- a workflow of GitHub Actions: slim CI for pull requests, a deployment on merge and on
+ * a schedule.
  *
- * The deployment keeps its manifest in the cache of its branch, which pull requests may read and not
- * write; CI compares with it and defers to it. GitHub pastes ${{...}} as text before anything is
- * quoted: none stands in a `run:`, values come by the environment.
+ * The deployment keeps its manifest in the cache of its branch, which pull requests may read and
+ * not write; CI compares with it and defers to it. GitHub pastes ${{...}} as text before anything
+ * is quoted: none stands in a `run:`, values come by the environment.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -235,10 +235,6 @@ kestra_write(const struct export_job *job, struct buf *out, struct err *err)
 	k.steps = steps_new(job, &id_kestra, err);
 	if (!k.steps)
 		return -1;
-	if (steps_fit_shell(k.steps, err) < 0) {
-		steps_free(k.steps);
-		return -1;
-	}
 	k.usual = policy_usual(k.steps);
 	emit_init(&k.e, out, &emit_yaml);
 	write_head(&k);

@@ -1,8 +1,8 @@
 /* kubernetes.c -- a CronJob: the whole project in one pod, in which heddle runs the nodes.
  *
- * The pod's own folder (emptyDir) holds dbt's target folder and with it heddle's journal: a container
- * that was killed is started again in the same pod and goes on where it was. Each scheduled run has
- * a pod of its own, so none goes on with the work of the day before.
+ * The pod's own folder (emptyDir) holds dbt's target folder and with it heddle's journal: a
+ * container that was killed is started again in the same pod and goes on where it was. Each
+ * scheduled run has a pod of its own, so none goes on with the work of the day before.
  */
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
-/* part_select.c -- the words that mean one part of the graph: its folders where they are whole, else
- * its nodes; then the tests that these words would leave out or bring along too many.
+/* part_select.c -- the words that mean one part of the graph: its folders where they are whole,
+ * else its nodes; then the tests that these words would leave out or bring along too many.
  *
  * What words mean is worked out as dbt does (graph/selector.py): a word's own matches, and in the
  * mode `cautious` every test all of whose parents are among them.
@@ -84,7 +84,8 @@ add_word(struct wording *x, const char *word)
 	x->words[x->nwords++] = arena_strdup(&x->w->s->arena, word);
 }
 
-/* The shortest beginning of the node's fqn that means the part's nodes only, else the node alone. */
+/* The shortest beginning of the node's fqn that means the part's nodes only, else the node
+ * alone. */
 static int
 word_of(struct wording *x, const struct node *n, struct err *err)
 {
@@ -171,7 +172,8 @@ settle_tests(struct wording *x, struct err *err)
 		const struct node *n = &g->nodes[i];
 		const char *word;
 
-		if (!(KIND_BIT(n->kind) & TEST_KINDS) || set_has(&x->wanted, i) || !is_brought(x, n))
+		if (!(KIND_BIT(n->kind) & TEST_KINDS) || set_has(&x->wanted, i) || !is_brought(x,
+		    n))
 			continue;
 		if (n->kind == KIND_UNIT_TEST && no_units) {
 			units = true;
@@ -238,7 +240,8 @@ check_length(const struct wording *x, struct err *err)
 		n += strlen(x->s->exclude[i]) + 1;
 	if (n < LONGEST_COMMAND)
 		return 0;
-	err_set(err, "task '%s' would select %zu nodes by %zu words: too long for a command", x->s->id,
+	err_set(err, "task '%s' would select %zu nodes by %zu words: too long for a command",
+	    x->s->id,
 	    x->s->nnodes, x->s->nselect + x->s->nexclude);
 	return err_hint(err, "--granularity folder makes smaller parts");
 }

@@ -43,8 +43,10 @@ find_groups(struct cutting *c, const struct part_key *keys)
 			continue;
 		at = (size_t)(uintptr_t)map_get(&seen, keys[i].text);
 		if (at == 0) {
-			c->groups = xgrow(c->groups, c->ngroups, &c->groups_cap, sizeof(*c->groups));
-			c->groups[c->ngroups] = (struct group){ .text = keys[i].text, .rank = keys[i].rank };
+			c->groups = xgrow(c->groups, c->ngroups, &c->groups_cap,
+			    sizeof(*c->groups));
+			c->groups[c->ngroups] = (struct group){ .text = keys[i].text,
+			    .rank = keys[i].rank };
 			at = ++c->ngroups;
 			map_put(&seen, keys[i].text, (void *)(uintptr_t)at);
 		}

@@ -263,26 +263,6 @@ steps_new(const struct export_job *job, const struct id_style *style, struct err
 	return s;
 }
 
-int
-steps_fit_shell(const struct steps *s, struct err *err)
-{
-	for (size_t i = 0; i < s->n; i++) {
-		const struct step *step = &s->v[i];
-		size_t bytes = 0;
-
-		for (size_t k = 0; k < step->nselect; k++)
-			bytes += strlen(step->select[k]) + 1;
-		for (size_t k = 0; k < step->nexclude; k++)
-			bytes += strlen(step->exclude[k]) + 1;
-		if (bytes + 4096 < STEPS_COMMAND_BYTES)    /* the rest of the command */
-			continue;
-		err_set(err, "the selection of task '%s' is %zu words, %zu KB: too long for a command",
-		    step->id, step->nselect + step->nexclude, bytes / 1024);
-		return err_hint(err, "--granularity folder or all has shorter ones");
-	}
-	return 0;
-}
-
 const char *
 steps_about_hooks(const struct task_options *o)
 {

@@ -83,13 +83,6 @@ struct steps {
 struct steps *steps_new(const struct export_job *job, const struct id_style *style, struct err *err);
 void steps_free(struct steps *s);    /* NULL is fine */
 
-/* Linux takes so much as one argument (MAX_ARG_STRLEN), and so the command of `sh -c`. */
-#define STEPS_COMMAND_BYTES (128 * 1024 - 1)
-
-/* For targets that call a shell, or say a selection in one argument: -1 with err when one of a step
- * is longer than that. */
-int steps_fit_shell(const struct steps *s, struct err *err);
-
 /* Where the project's hooks run, a sentence for the reader; NULL when it has none. */
 const char *steps_about_hooks(const struct task_options *o);
 

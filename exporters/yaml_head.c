@@ -14,7 +14,8 @@ yaml_write_head(struct emit *e, const struct export_job *job, const char *what, 
 	if (each && steps_about_hooks(job->tasks))
 		emit_line(e, "# %s", steps_about_hooks(job->tasks));
 	if (!each && job->tasks->hooks && job->tasks->tests == TESTS_AFTER_ALL)
-		emit_line(e, "# Built first and tested then: on-run-start and on-run-end hooks run in both commands.");
+		emit_line(e, "# Built first and tested then: on-run-start and on-run-end hooks run "
+		    "in both commands.");
 	if (each && job->tasks->tests != TESTS_NONE)
 		emit_line(e, "# A failed test holds back what reads its model; a test of "
 		    "severity warn never does.");
