@@ -8,9 +8,9 @@
 #include "util/clock.h"
 
 static const char *
-text_in(struct arena *a, const char *object, const char *key)
+text_of(struct arena *a, const char *value)
 {
-	const char *value = json_get(object, key), *s = NULL;
+	const char *s = NULL;
 	struct buf b = BUF_INIT;
 
 	json_add_string(&b, value);
@@ -18,6 +18,12 @@ text_in(struct arena *a, const char *object, const char *key)
 		s = arena_strdup(a, b.data);
 	buf_release(&b);
 	return s;
+}
+
+static const char *
+text_in(struct arena *a, const char *object, const char *key)
+{
+	return text_of(a, json_get(object, key));
 }
 
 static int64_t
@@ -49,16 +55,40 @@ lineage_skipped(const char *status)
 	return strcmp(status, "skipped") == 0;
 }
 
+/* The values of one result, found in one pass: entries hold whole queries. */
+struct members {
+	const char *unique_id, *status, *message, *adapter_response, *compiled_code, *failures,
+	    *timing, *execution_time;
+};
+
+static struct members
+find_members(const char *entry)
+{
+	struct members m = { 0 };
+	const struct { const char *key, **value; } wanted[] = {
+		{ "unique_id", &m.unique_id }, { "status", &m.status }, { "message", &m.message },
+		{ "adapter_response", &m.adapter_response }, { "compiled_code", &m.compiled_code },
+		{ "failures", &m.failures }, { "timing", &m.timing },
+		{ "execution_time", &m.execution_time },
+	};
+
+	for (const char *item = json_first(entry); item; item = json_next(item))
+		for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+			if (json_is_string(item, wanted[i].key))
+				*wanted[i].value = json_value(item);
+	return m;
+}
+
 /* From the first timing to the last; dbt leaves the one out in which a node failed, so the execution
  * time counts too. A node never tried has neither: it stands at the end of the run. */
 static void
-read_times(struct lineage_run *run, struct lineage_row *row, const char *entry)
+read_times(struct lineage_run *run, struct lineage_row *row, const struct members *m)
 {
-	double seconds = number_in(entry, "execution_time");
+	double seconds = m->execution_time ? strtod(m->execution_time, NULL) : 0;
 	int64_t took = seconds > 0 && seconds < 1e9 ? (int64_t)(seconds * 1e6) : 0;
 
 	row->started_us = row->ended_us = INT64_MIN;
-	for (const char *t = json_first(json_get(entry, "timing")); t; t = json_next(t)) {
+	for (const char *t = json_first(m->timing); t; t = json_next(t)) {
 		int64_t from = time_in(&run->arena, t, "started_at");
 		int64_t to = time_in(&run->arena, t, "completed_at");
 
@@ -76,15 +106,17 @@ read_times(struct lineage_run *run, struct lineage_row *row, const char *entry)
 static int
 read_row(struct lineage_run *run, struct lineage_row *row, const char *entry, struct err *err)
 {
-	row->id = text_in(&run->arena, entry, "unique_id");
-	row->status = text_in(&run->arena, entry, "status");
+	const struct members m = find_members(entry);
+
+	row->id = text_of(&run->arena, m.unique_id);
+	row->status = text_of(&run->arena, m.status);
 	if (!row->id || !row->status)
 		return err_set(err, "result %zu has no unique_id or no status", run->nrows + 1);
-	row->message = json_get(entry, "message");
-	row->adapter_response = json_get(entry, "adapter_response");
-	row->compiled_code = json_get(entry, "compiled_code");
-	row->failures = json_get(entry, "failures");
-	read_times(run, row, entry);
+	row->message = m.message;
+	row->adapter_response = m.adapter_response;
+	row->compiled_code = m.compiled_code;
+	row->failures = m.failures;
+	read_times(run, row, &m);
 	run->failed = run->failed || lineage_failed(row->status) || lineage_skipped(row->status);
 	return 0;
 }

@@ -196,8 +196,14 @@ json_add_string(struct buf *b, const char *value)
 	if (!value || *value != '"')
 		return;
 	value++;
-	while ((n = next_char(&value, c)) > 0)
+	do {
+		size_t plain = strcspn(value, "\"\\");
+
+		buf_add(b, value, plain);
+		value += plain;
+		n = next_char(&value, c);
 		buf_add(b, c, n);
+	} while (n > 0);
 }
 
 void
