@@ -21,12 +21,19 @@ version: '1.0'
 profile: mill
 vars: {shift: 0}
 on-run-start: "insert into outside.hooks values ('start', '{{ invocation_id }}', 0)"
-on-run-end: "insert into outside.hooks values ('end', '{{ invocation_id }}', {{ results | length }})"
+on-run-end:
+  - "insert into outside.hooks values ('end', '{{ invocation_id }}', {{ results | length }})"
+  - "%s"
 models: &witness
   +post-hook: "insert into outside.witness values ('{{ model.unique_id }}', '{{ invocation_id }}')"
 seeds: *witness
 snapshots: *witness
 """
+# What a hook takes its time with.
+SLOW = {
+    "duckdb": "select sum(hash(a.i * b.i)) from range(6000) a(i), range(8000) b(i)",
+    "postgres": "select pg_sleep(0.4)",
+}
 OUTSIDE = (
     "create schema outside",
     "create table outside.day as select 1 as day",
@@ -83,7 +90,7 @@ def upon(parents):
 def generate(folder, adapter, port=0, nmodels=100, layers=6, seed=1):
     """Writes the project; a tenth of the models is read by a snapshot, which others read."""
     rng = random.Random(seed)
-    write(folder, "dbt_project.yml", SETTINGS)
+    write(folder, "dbt_project.yml", SETTINGS % SLOW[adapter])
     write(folder, "profiles.yml", "mill: {target: dev, outputs: {dev: %s}}\n" % (
         "{type: duckdb, path: kill.duckdb, schema: mill, threads: 4, settings: {threads: 1}}" if adapter == "duckdb" else
         "{type: postgres, host: 127.0.0.1, port: %d, user: postgres, password: x, dbname: %s, schema: mill, "
