@@ -193,6 +193,20 @@ journal_keep(struct journal *j, const struct journal_node *n, struct err *err)
 	return put_line(j, err);
 }
 
+/* The name lasts as well, where the file system can say so. */
+static void
+sync_dir(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (fsync(fd) < 0) {
+		/* Then it is as safe as that file system makes it. */
+	}
+	close(fd);
+}
+
 int
 journal_publish(struct journal *j, struct err *err)
 {
@@ -200,6 +214,7 @@ journal_publish(struct journal *j, struct err *err)
 		return write_failed(j, err);
 	if (rename(j->hidden, j->path) < 0)
 		return err_sys(err, "%s: cannot make the journal", j->path);
+	sync_dir(j->dir);
 	free(j->hidden);
 	j->hidden = NULL;
 	journal_prune(j->dir, JOURNAL_KEEP);
@@ -240,6 +255,27 @@ add_mark(struct journal *j)
 
 	add_text(j, "process", mark);
 	free(mark);
+}
+
+/* Names sort by time, and the newest run is the one that is continued: a clock that was set back
+ * must not hide what was done since. */
+static int64_t
+later_than_all(const char *dir, int64_t now_ms)
+{
+	char **paths, iso[CLOCK_ISO_SIZE];
+	size_t n = journal_list(dir, &paths);
+	int64_t newest = INT64_MIN;
+
+	/* "20260131T093000.123-4711" */
+	if (n > 0 && strlen(fs_base(paths[0])) > 19) {
+		const char *s = fs_base(paths[0]);
+
+		snprintf(iso, sizeof(iso), "%.4s-%.2s-%.2sT%.2s:%.2s:%.6sZ", s, s + 4, s + 6, s + 9,
+		    s + 11, s + 13);
+		newest = clock_parse_iso_us(iso);
+	}
+	journal_list_free(paths, n);
+	return newest != INT64_MIN && newest / 1000 >= now_ms ? newest / 1000 + 1 : now_ms;
 }
 
 static int
@@ -290,7 +326,7 @@ struct journal *
 journal_new(const char *dir, const struct journal_head *head, struct err *err)
 {
 	struct journal *j = xcalloc(1, sizeof(*j));
-	int64_t now_ms = clock_wall_ms();
+	int64_t now_ms = later_than_all(dir, clock_wall_ms());
 	pthread_condattr_t monotonic;
 
 	j->fd = -1;

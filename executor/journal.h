@@ -4,7 +4,8 @@
  *       (journal_observer() during the run) -> journal_end -> journal_free
  *   journal_read: the record of an earlier run, for `retry` and `--resume`
  *
- * One file a run: DIR/<started>-<pid>.journal, 0600; the newest JOURNAL_KEEP are kept. It has that name
+ * One file a run: DIR/<started>-<pid>.journal, 0600; the newest JOURNAL_KEEP are kept. Names sort by
+ * start, also when the clock was set back: the time is then that of the one before. It has that name
  * once all of the run that it continues is in it, so that the newest journal alone says what is left
  * to do, whenever its run is killed. An attempt's
  * start is in the file before it is dispatched, its end before it is acted on (the scheduler tells

@@ -17,6 +17,7 @@
 #include "util/buf.h"
 #include "util/err.h"
 #include "util/fs.h"
+#include "util/text.h"
 
 /* A mark is "PID START PLACE PROGRAM": START and PLACE hold no blank, PROGRAM is the rest. */
 
@@ -117,14 +118,18 @@ read_place(struct buf *b)
 	return ok && add_link(b, "/proc/self/ns/pid");
 }
 
+/* A program that was replaced while it runs (an upgrade) is still the same one. */
 static void
 read_program(long pid, struct buf *b)
 {
+	static const char gone[] = " (deleted)";
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%ld/exe", pid);
 	if (!add_link(b, path))
 		buf_addc(b, '-');
+	if (text_ends(buf_str(b), gone))
+		buf_truncate(b, b->len - strlen(gone));
 }
 
 /* Of /proc/PID/fdinfo/FD; there is a line `lock:` for each lock that this very open file holds. */

@@ -349,6 +349,31 @@ test_old_ones_go_but_not_those_under_way(void **state)
 	journal_free(first);
 }
 
+/* Else the run before, which knows less, would be continued. */
+static void
+test_a_clock_set_back_does_not_hide_the_newest(void **state)
+{
+	struct journal *j;
+	char **paths;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(fs_mkdirs("clock", &err), 0);
+	assert_int_equal(fs_replace("clock/20991231T235959.999-99.journal", HEAD, strlen(HEAD), 0600, &err), 0);
+	for (int i = 0; i < 2; i++) {
+		j = new_journal("clock", "run-9");
+		n = journal_list("clock", &paths);
+		assert_int_equal(n, 2 + i);
+		assert_string_equal(paths[0], journal_path(j));
+		journal_list_free(paths, n);
+		journal_free(j);
+	}
+	n = journal_list("clock", &paths);
+	assert_true(strncmp(paths[1], "clock/21000101T000000.000-", 26) == 0);
+	assert_true(strncmp(paths[0], "clock/21000101T000000.001-", 26) == 0);
+	journal_list_free(paths, n);
+}
+
 static int
 set_up(void **state)
 {
@@ -379,6 +404,7 @@ main(void)
 		cmocka_unit_test(test_a_failed_sync_is_a_failed_write),
 		cmocka_unit_test(test_killed_runs_are_known),
 		cmocka_unit_test(test_old_ones_go_but_not_those_under_way),
+		cmocka_unit_test(test_a_clock_set_back_does_not_hide_the_newest),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -49,9 +49,9 @@ def size(path):
 class Journal:
     """A journal as far as it was read: of each node its lines, the hooks, whether it ended."""
 
-    def __init__(self, path):
-        self.path, self.at, self.head = path, 0, None
-        self.lines, self.started, self.hooks, self.ended = {}, set(), [], False
+    def __init__(self, path, appends=()):
+        self.path, self.at, self.head, self.appends = path, 0, None, appends
+        self.lines, self.started, self.final, self.hooks, self.ended = {}, set(), set(), [], False
         self.read()
 
     def read(self):
@@ -70,11 +70,18 @@ class Journal:
             self.head = line
         elif "id" in line:
             self.lines.setdefault(line["id"], []).append(line)
-            if line["to"] == "running" and not line.get("earlier"):
-                self.started.add(line["id"])
+            self.take_step(line["id"], line["to"], line.get("earlier"))
         elif "at" in line:
             self.hooks.append(line["at"])
         self.ended |= "end" in line
+
+    def take_step(self, node, to, earlier):
+        if to == "running" and not earlier:
+            self.started.add(node)
+        if to in ("done", "skipped") or (earlier and node in self.appends):
+            self.final.add(node)           # of those of unknown outcome no more is written
+        else:
+            self.final.discard(node)
 
     def invocation(self):
         return self.head["run"]
@@ -85,11 +92,6 @@ class Journal:
 
     def running(self):
         return {node for node in self.started if self.lines[node][-1]["to"] == "running"}
-
-    def final(self, appends):
-        """Of those of unknown outcome no more is written."""
-        return {node for node, lines in self.lines.items() if lines[-1]["to"] in ("done", "skipped")
-                or (node in appends and lines[-1]["to"] == "running" and lines[-1].get("earlier"))}
 
     def cut(self):
         """Nodes whose attempt has no end, or ended because something was killed or cancelled."""
@@ -104,13 +106,13 @@ class Pace:
         self.seconds = dict.fromkeys(STEPS)
 
     def learn(self, blow):
-        """More from the latest runs, as the machine's load comes and goes."""
-        times = [blow.seen[step] for step in STEPS if step in blow.seen] + [blow.seconds()]
-        if len(times) <= len(STEPS):
-            return
-        for step, began, ended in zip(STEPS, times, times[1:]):
-            if step == NODES and blow.ntodo < 10:
+        """Of each step that it went through undisturbed; more from the latest, as the machine's load
+        comes and goes."""
+        times = blow.undisturbed or dict(blow.seen, **{OVER: blow.seconds()})
+        for step, after in zip(STEPS, (*STEPS[1:], OVER)):
+            if step not in times or after not in times or (step == NODES and blow.ntodo < 10):
                 continue
+            began, ended = times[step], times[after]
             each = (ended - began) / (blow.ntodo if step == NODES else 1)
             known = self.seconds[step]
             self.seconds[step] = each if known is None else known + 0.5 * (each - known)
@@ -143,7 +145,7 @@ class Blow:
         self.log_from = size(self.log)
         self.out = os.path.join(work.dir, "out.%d" % len(work.blows))
         self.family, self.tty, self.record, self.over = [], None, None, False
-        self.seen, self.ntodo = {}, None
+        self.seen, self.undisturbed, self.ntodo = {}, None, None
         work.blows.append(self)
         if self.by_tty():
             self.tty, slave = pty.openpty()
@@ -187,7 +189,7 @@ class Blow:
         new = sorted(set(self.work.journals()) - self.before) if not self.over else []
         if new:
             expect(len(new) == 1, "two journals of one run:", new)
-            self.record = Journal(new[0])
+            self.record = Journal(new[0], self.bench.appends)
         return self.record
 
     def step(self):
@@ -195,14 +197,13 @@ class Blow:
         j = self.journal()
         if j is None:
             return PARSE if self.has_parsed() else START
-        final = j.final(self.bench.appends)
         if self.ntodo is None:
-            self.ntodo = len(self.bench.tasks - final)
+            self.ntodo = self.nleft()
         if "end" in j.hooks or j.ended:
             return FILES
         if "start" not in j.hooks:
             return BEGIN
-        return END if self.bench.tasks <= final else NODES
+        return NODES if self.nleft() else END
 
     def has_parsed(self):
         with contextlib.suppress(FileNotFoundError), open(self.log) as f:
@@ -226,12 +227,12 @@ class Blow:
     def wait(self, seconds=PATIENCE):
         end = time.monotonic() + seconds
         while self.p.poll() is None:
-            self.look()
+            step = self.look()
             if time.monotonic() > end:
                 self.kill(self.p.pid, *self.family)
                 self.p.wait()
                 raise Wrong("no end after %d s" % seconds)
-            time.sleep(0.01)
+            time.sleep(0.005 if step in (END, FILES) else 0.02)
         self.took = self.seconds()
         if self.tty:
             os.close(self.tty)
@@ -253,6 +254,7 @@ class Blow:
         if self.p.poll() is not None:
             self.phase = OVER
             return
+        self.undisturbed = dict(self.seen)
         workers = self.workers()
         if step == UNHEARD:
             self.p.send_signal(signal.SIGSTOP)
@@ -274,14 +276,14 @@ class Blow:
             now = self.look()
             if STEPS.index(now) > STEPS.index(step):
                 return
-            if now == NODES == step and self.ndone() >= int(share * self.ntodo):
+            if now == NODES == step and self.ntodo - self.nleft() >= int(share * self.ntodo):
                 time.sleep(share * self.ntodo % 1 * pace.seconds[NODES])
                 return
             if now == step != NODES:
                 until = until or self.seconds() + share * pace.seconds[step]
                 if self.seconds() >= until:
                     return
-            time.sleep(0.01 if now in (START, PARSE) else 0.002)
+            time.sleep(0.02 if now in (START, PARSE) else 0.004)
 
     def wait_for_node(self, share):
         """Until that share of the nodes is done and one that commits something has started."""
@@ -289,13 +291,13 @@ class Blow:
             now = self.look()
             if now in (END, FILES):
                 return
-            if now == NODES and self.ndone() >= share * 0.9 * self.ntodo and \
+            if now == NODES and self.ntodo - self.nleft() >= share * 0.9 * self.ntodo and \
                     self.record.running() & set(self.bench.relations):
                 return
-            time.sleep(0.002)
+            time.sleep(0.004)
 
-    def ndone(self):
-        return self.ntodo - len(self.bench.tasks - self.record.final(self.bench.appends))
+    def nleft(self):
+        return len(self.bench.tasks - self.record.final)
 
     def wait_for_worker(self):
         """Until it has done what it was given, by its silence."""

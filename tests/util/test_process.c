@@ -4,6 +4,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "util/buf.h"
+#include "util/fs.h"
 #include "util/process.h"
 
 static pid_t
@@ -59,6 +61,44 @@ test_the_same_number_is_not_the_same_process(void **state)
 	free(mark);
 }
 
+/* An upgrade in mid-run: whoever takes the run for dead would kill what it started. */
+static void
+test_a_process_outlives_its_program_file(void **state)
+{
+	struct err err = ERR_INIT;
+	struct buf b = BUF_INIT;
+	int ends[2], status;
+	char *mark;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(fs_read("/bin/cat", &b, &err), 0);
+	assert_int_equal(fs_replace("program", b.data, b.len, 0700, &err), 0);
+	assert_int_equal(pipe(ends), 0);
+	pid = fork();
+	if (pid == 0) {
+		dup2(ends[0], 0);
+		close(ends[1]);
+		execl("./program", "program", "-", "/dev/null", NULL);
+		_exit(127);
+	}
+	close(ends[0]);
+	/* Until it is no longer ourselves; "-" where the system names no programs. */
+	while ((mark = process_mark(pid)) && !strstr(mark, "/program") && !strstr(mark, " -")) {
+		free(mark);
+		usleep(1000);
+	}
+	assert_non_null(mark);
+	assert_int_equal(unlink("program"), 0);
+	is_found(mark, PROCESS_IS_ALIVE, pid);
+	close(ends[1]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	is_found(mark, PROCESS_IS_DEAD, pid);
+	free(mark);
+	buf_release(&b);
+}
+
 static void
 test_other_places_and_nonsense_tell_nothing(void **state)
 {
@@ -81,6 +121,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_living_process_is_found_until_it_dies),
 		cmocka_unit_test(test_the_same_number_is_not_the_same_process),
+		cmocka_unit_test(test_a_process_outlives_its_program_file),
 		cmocka_unit_test(test_other_places_and_nonsense_tell_nothing),
 	};
 
