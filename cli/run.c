@@ -84,6 +84,19 @@ exit_code(int code, struct err *err)
 	return 128 + signo;
 }
 
+/* Last of all, when the worker has ended and everybody was told: a run that is killed before is not
+ * over, so that --resume goes on with it, and does not start the same work anew. */
+static void
+end_journal(struct run *r, int code)
+{
+	struct err late = ERR_INIT;
+
+	if (r->written && journal_end(r->journal, code, &late) < 0)
+		log_err(&late);
+	err_release(&late);
+	journal_free(r->journal);
+}
+
 int
 run_project(const struct run_request *rq, struct err *err)
 {
@@ -106,7 +119,6 @@ run_project(const struct run_request *rq, struct err *err)
 		run_notify(&r, code, err);
 	backend_release(&r.dbt_runs);
 	schedule_free(r.schedule);
-	journal_free(r.journal);
 	journal_run_release(&r.found);
 	free(r.known);
 	free(r.record_dir);
@@ -124,6 +136,7 @@ run_project(const struct run_request *rq, struct err *err)
 	transient_free(r.transient);
 	policies_release(&r.policies);
 	project_release(&r.project);
+	end_journal(&r, code);
 	lock_release(r.lock_fd);
 	signals_close();
 	words_release(&r.dbt);

@@ -82,6 +82,7 @@ struct run {
 	struct schedule_summary summary;
 	bool timed;                    /* the plan is weighed by earlier runs */
 	bool hooks_failed;
+	bool written;                  /* all that lasts, but for the last line of the journal */
 };
 
 /* ---- run_setup.c, in this order ---- */

@@ -236,8 +236,7 @@ end_nodes(struct run *r, int rc, struct err *err)
 	code = r->summary.signo ? 128 + r->summary.signo : rc < 0 ? EXIT_BAD_INPUT :
 	    failed ? EXIT_NODE_FAILED : EXIT_GOOD;
 	run_history_end(r->history, r->plan, code, &r->summary);
-	if (journal_end(r->journal, code, &late) < 0)
-		log_err(&late);
+	r->written = true;
 	err_release(&late);
 	return code;
 }

@@ -125,6 +125,21 @@ def case_unknown_outcome_stays_unknown():
         all_good(project)
 
 
+def case_killed_after_its_last_node():
+    """It had only to tell of its success: a run that resumes it does nothing again."""
+    with Project("select 1 as n\n") as project:
+        write(project.dir, "heddle.yml", "on_success: {command: 'touch told; sleep 30', timeout: 30s}\n")
+        p = project.p = start([HEDDLE, "build"], project.dir)
+        wait_until("the run tells of its success", lambda: os.path.exists(os.path.join(project.dir, "told")), 120)
+        project.kill(*descendants(p.pid), p.pid)
+        p.wait()
+        os.unlink(os.path.join(project.dir, "heddle.yml"))
+        done, again = kept(project.heddle("build", "--resume").check(0))
+        assert again == 0 and done == len(all_good(project)), (done, again)
+        # Then it is over, and the next one starts anew.
+        assert "continuing" not in project.heddle("build", "--resume").check(0).out
+
+
 def case_limits_of_time_and_of_nothing():
     with Project("select 1 as n\n") as project:
         nothing = ("build", "--select", "no_such_model")

@@ -175,8 +175,8 @@ class Work:
     def is_done(self, blow):
         """Good, or nothing left to run but what nobody can decide."""
         code = blow.p.returncode
-        if code == 0:
-            return True
+        if code == 0 or (blow.journal() and blow.journal().code == 0):
+            return True                    # killed when all was said: --resume would start anew
         killed = blow.how and not blow.missed()
         expect(code in (1, 2) or killed, "exit code", code, blow.text()[-1500:])
         if code == 1:
@@ -272,7 +272,7 @@ class Work:
         count = collections.Counter((hook, invocation) for hook, invocation, _ in rows)
         for blow in self.blows:
             j = blow.journal()
-            if j is None or not j.ended or blow.phase in (BEGIN, END, FILES):
+            if j is None or j.code is None or blow.phase in (BEGIN, END, FILES):
                 continue
             if not j.started or (blow.by_signal() and not blow.missed()):
                 continue

@@ -51,7 +51,7 @@ class Journal:
 
     def __init__(self, path, appends=()):
         self.path, self.at, self.head, self.appends = path, 0, None, appends
-        self.lines, self.started, self.final, self.hooks, self.ended = {}, set(), set(), [], False
+        self.lines, self.started, self.final, self.hooks, self.code = {}, set(), set(), [], None
         self.read()
 
     def read(self):
@@ -73,7 +73,7 @@ class Journal:
             self.take_step(line["id"], line["to"], line.get("earlier"))
         elif "at" in line:
             self.hooks.append(line["at"])
-        self.ended |= "end" in line
+        self.code = line.get("end", self.code)
 
     def take_step(self, node, to, earlier):
         if to == "running" and not earlier:
@@ -199,7 +199,7 @@ class Blow:
             return PARSE if self.has_parsed() else START
         if self.ntodo is None:
             self.ntodo = self.nleft()
-        if "end" in j.hooks or j.ended:
+        if "end" in j.hooks or j.code is not None:
             return FILES
         if "start" not in j.hooks:
             return BEGIN
