@@ -1,22 +1,22 @@
 #!/bin/sh
-# run.sh BUILD_DIR TEST... -- SCRIPT... : runs unit tests, then whole-program scripts, each in its
-# own temporary folder and a cleaned environment; keeps a log only of what failed.
+# run.sh BUILD_DIR TEST... -- SCRIPT... : runs unit tests, then whole-program scripts, $TEST_JOBS at
+# once (as many as there are processors, unless it is set), each in its own temporary folder and a
+# cleaned environment; keeps a log only of what failed.
 # A script gets $HEDDLE (the program) and $ROOT (the source tree); exit 77 means skipped. Scripts in
 # Python need dbt: they run with $HEDDLE_TEST_PYTHON, whose environment has it, or are skipped.
 # The last line is `N passed, N failed`.
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
-case $1 in /*) B=$1 ;; *) B=$ROOT/$1 ;; esac
-shift
-passed=0 failed=0 skipped=0
-LOGS=$B/test-logs
-rm -rf "$LOGS"
-mkdir -p "$LOGS"
 
-run_one() { # run_one NAME COMMAND...
+count() { # count PASSED FAILED SKIPPED: of the test at hand
+	echo "$1 $2 $3" >"$LOGS/$file.count"
+}
+
+# run_one NAME COMMAND...: one test. Its log is shown in one piece, so that tests beside it do not mix in.
+run_one() {
 	name=$1
 	shift
 	tmp=$(mktemp -d) || exit 2
-	log=$LOGS/$(echo "$name" | tr / _).log
+	log=$LOGS/$file.log
 	(
 		cd "$tmp" || exit 2
 		env -i PATH="$PATH" HOME="$tmp" TMPDIR="$tmp" LANG=C.UTF-8 ROOT="$ROOT" HEDDLE="$B/heddle" \
@@ -29,35 +29,46 @@ run_one() { # run_one NAME COMMAND...
 	ok=$(grep -cE '^\[ +OK \]' "$log")
 	bad=$(grep -cE '^\[  FAILED  \] [a-zA-Z0-9_]+$' "$log")
 	case $code in
-	0)  passed=$((passed + (ok > 0 ? ok : 1)))
+	0)  count $((ok > 0 ? ok : 1)) 0 0
 	    printf 'ok    %s%s\n' "$name" "$([ "$ok" -gt 0 ] && echo " ($ok)")"
 	    rm -f "$log" ;;
-	77) skipped=$((skipped + 1))
+	77) count 0 0 1
 	    printf 'skip  %s: %s\n' "$name" "$(tail -n 1 "$log")" ;;
-	*)  passed=$((passed + ok))
-	    failed=$((failed + (bad > 0 ? bad : 1)))
-	    printf 'FAIL  %s (exit %s)\n' "$name" "$code"
-	    sed 's/^/      /' "$log" | tail -n 60 ;;
+	*)  count "$ok" $((bad > 0 ? bad : 1)) 0
+	    printf 'FAIL  %s (exit %s)\n%s\n' "$name" "$code" "$(sed 's/^/      /' "$log" | tail -n 60)" ;;
 	esac
 }
 
-while [ $# -gt 0 ] && [ "$1" != -- ]; do
-	run_one "$1" "$B/$1"
-	shift
-done
-[ $# -gt 0 ] && shift
-for script; do
-	case $script in
+if [ "$1" = --one ]; then # run.sh --one BUILD_DIR TEST|SCRIPT
+	B=$2 LOGS=$2/test-logs file=$(echo "$3" | tr / _)
+	case $3 in
 	*.py)
-		if [ -z "${HEDDLE_TEST_PYTHON-}" ]; then
-			skipped=$((skipped + 1))
-			printf 'skip  %s: HEDDLE_TEST_PYTHON names no Python with dbt\n' "$script"
+		if [ -n "${HEDDLE_TEST_PYTHON-}" ]; then
+			run_one "$3" "$HEDDLE_TEST_PYTHON" "$ROOT/$3"
 		else
-			run_one "$script" "$HEDDLE_TEST_PYTHON" "$ROOT/$script"
+			count 0 0 1
+			printf 'skip  %s: HEDDLE_TEST_PYTHON names no Python with dbt\n' "$3"
 		fi ;;
-	*)  run_one "$script" sh "$ROOT/$script" ;;
+	*.sh) run_one "$3" sh "$ROOT/$3" ;;
+	*)  run_one "$3" "$B/$3" ;;
 	esac
-done
-[ $skipped = 0 ] || echo "$skipped skipped, each with its reason above"
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+	exit 0
+fi
+
+case $1 in /*) B=$1 ;; *) B=$ROOT/$1 ;; esac
+shift
+rm -rf "$B/test-logs"
+mkdir -p "$B/test-logs"
+n=0
+for test; do
+	[ "$test" = -- ] || { n=$((n + 1)) && echo "$test"; }
+done >"$B/test-logs/list"
+xargs -n 1 -P "${TEST_JOBS:-$(getconf _NPROCESSORS_ONLN)}" sh "$ROOT/tests/run.sh" --one "$B" <"$B/test-logs/list"
+cat "$B"/test-logs/*.count | awk -v all="$n" '
+	{ passed += $1; failed += $2; skipped += $3 }
+	END {
+		if (NR < all) failed += all - NR       # it did not even get to say so
+		if (skipped) print skipped " skipped, each with its reason above"
+		printf "%d passed, %d failed\n", passed, failed
+		exit failed > 0
+	}'
