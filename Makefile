@@ -362,7 +362,8 @@ $(B)/%.o: %.c | check-libs ; mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -c -
 # as bytes of an array.
 $(B)/executor/worker_process.o: $(B)/executor/dbt_worker.inc
 $(B)/executor/report.o: $(B)/executor/report.inc
-$(B)/exporters/html.o: $(patsubst %,$(B)/exporters/html/%.inc,app layout page style)
+$(B)/exporters/html.o: $(patsubst %,$(B)/exporters/html/%.inc,\
+	controls graph layout page pane stage style)
 bytes = od -An -v -tx1 | sed 's/ \(..\)/0x\1,/g'
 embed = mkdir -p $(@D) && cat $< | $(bytes) >$@
 $(B)/executor/dbt_worker.inc: $(WORKER)

@@ -1,6 +1,6 @@
 /* html.c -- lineage as one interactive page: search, focus, filters, details; nothing from outside.
- * The page is exporters/html/: a frame, a style sheet and two scripts, embedded at build time; here
- * they are put together with the data. */
+ * The page is exporters/html/: a frame, a style sheet and scripts, embedded at build time; here they
+ * are put together with the data. */
 #include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +23,10 @@ static const char layout_js[] = {
 	0
 };
 static const char app_js[] = {
-#include "exporters/html/app.inc"
+#include "exporters/html/graph.inc"
+#include "exporters/html/stage.inc"
+#include "exporters/html/pane.inc"
+#include "exporters/html/controls.inc"
 	0
 };
 

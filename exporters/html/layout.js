@@ -9,14 +9,17 @@
 const LAYOUT = { height: 24, rowGap: 8, columnGap: 56, dummy: 7, sweeps: 16, minWidth: 900 };
 
 function layoutColumns(n, from, to) {
-  const column = new Int32Array(n), parents = new Int32Array(n), children = new Int32Array(n);
+  const column = new Int32Array(n),
+    parents = new Int32Array(n),
+    children = new Int32Array(n);
   const out = Array.from({ length: n }, () => []);
   for (let e = 0; e < from.length; e++) {
     out[from[e]].push(to[e]);
     children[from[e]]++;
     parents[to[e]]++;
   }
-  const waits = parents.slice(), order = [];
+  const waits = parents.slice(),
+    order = [];
   for (let i = 0; i < n; i++) if (!waits[i]) order.push(i);
   for (let h = 0; h < order.length; h++)
     for (const t of out[order[h]]) {
@@ -35,9 +38,13 @@ function layoutColumns(n, from, to) {
 // Connected parts, the largest first: the number of the part of each box.
 function layoutParts(n, from, to, loose) {
   const root = Int32Array.from({ length: n }, (_, i) => i);
-  const find = i => { while (root[i] !== i) i = root[i] = root[root[i]]; return i; };
+  const find = i => {
+    while (root[i] !== i) i = root[i] = root[root[i]];
+    return i;
+  };
   for (let e = 0; e < from.length; e++) {
-    const a = find(from[e]), b = find(to[e]);
+    const a = find(from[e]),
+      b = find(to[e]);
     root[Math.max(a, b)] = Math.min(a, b);
   }
   const sizes = new Map();
@@ -47,16 +54,20 @@ function layoutParts(n, from, to, loose) {
   return { part: i => rank.get(find(i)), nparts: ranked.length };
 }
 
-// Orders each column by the mean place of the neighbours, to the right and back, and keeps the best.
+// Orders each column by the mean place of the neighbours, to the right and back; keeps the best.
 function layoutOrder(columns, left, right, part) {
   const place = new Float64Array(left.length);
-  const settle = c => c.forEach((i, k) => { place[i] = k; });
+  const settle = c =>
+    c.forEach((i, k) => {
+      place[i] = k;
+    });
   const crossings = () => {
     let sum = 0;
     for (const c of columns) {
       // Edges to the next column, sorted by their start: count inversions of their ends.
       const ends = [];
-      for (const i of c) for (const t of right[i].map(t => place[t]).sort((a, b) => a - b)) ends.push(t);
+      for (const i of c)
+        for (const t of right[i].map(t => place[t]).sort((a, b) => a - b)) ends.push(t);
       let size = 1;
       while (size < c.length * 4 + 2) size *= 2;
       const max = ends.reduce((m, x) => Math.max(m, x), 0) + 1;
@@ -69,7 +80,8 @@ function layoutOrder(columns, left, right, part) {
     return sum;
   };
   columns.forEach(settle);
-  let best = columns.map(c => c.slice()), least = crossings();
+  let best = columns.map(c => c.slice()),
+    least = crossings();
   const sweep = (cs, sides) => {
     for (const c of cs) {
       const mean = new Map();
@@ -90,13 +102,17 @@ function layoutOrder(columns, left, right, part) {
       best = columns.map(c => c.slice());
     }
   }
-  best.forEach((c, k) => { columns[k].splice(0, c.length, ...c); });
+  best.forEach((c, k) => {
+    columns[k].splice(0, c.length, ...c);
+  });
 }
 
 // Rows: each item towards its neighbours' mean; order and distances in a column are kept (isotonic
 // regression by pooling).
 function layoutRows(columns, half, left, right, weightOf, y) {
-  const sum = [], weight = [], count = [];
+  const sum = [],
+    weight = [],
+    count = [];
   const place = (c, want, w) => {
     const offset = new Float64Array(c.length);
     let n = 0;
@@ -117,12 +133,19 @@ function layoutRows(columns, half, left, right, weightOf, y) {
   };
   const rounds = 20;
   for (let r = 0; r < rounds; r++) {
-    const cs = r % 2 ? columns.slice().reverse() : columns, last = r + 4 >= rounds;
+    const cs = r % 2 ? columns.slice().reverse() : columns,
+      last = r + 4 >= rounds;
     for (const c of cs) {
-      const want = new Float64Array(c.length), w = new Float64Array(c.length);
+      const want = new Float64Array(c.length),
+        w = new Float64Array(c.length);
       c.forEach((item, k) => {
-        let s = 0, total = 0;
-        const pull = t => { const x = weightOf(item, t); s += x * y[t]; total += x; };
+        let s = 0,
+          total = 0;
+        const pull = t => {
+          const x = weightOf(item, t);
+          s += x * y[t];
+          total += x;
+        };
         if (r % 2 === 0 || last) left[item].forEach(pull);
         if (r % 2 === 1 || last) right[item].forEach(pull);
         want[k] = total ? s / total : y[item];
@@ -134,13 +157,18 @@ function layoutRows(columns, half, left, right, weightOf, y) {
 }
 
 function layoutGraph(n, widths, from, to) {
-  const L = LAYOUT, { column, loose } = layoutColumns(n, from, to);
+  const L = LAYOUT,
+    { column, loose } = layoutColumns(n, from, to);
   const { part: partOf, nparts } = layoutParts(n, from, to, loose);
   const items = n + from.reduce((s, f, e) => s + column[to[e]] - column[f] - 1, 0);
-  const col = new Int32Array(items), part = new Int32Array(items), half = new Float64Array(items);
-  const left = Array.from({ length: items }, () => []), right = left.map(() => []);
+  const col = new Int32Array(items),
+    part = new Int32Array(items),
+    half = new Float64Array(items);
+  const left = Array.from({ length: items }, () => []),
+    right = left.map(() => []);
   const chains = [];
-  let ncolumns = 0, next = n;
+  let ncolumns = 0,
+    next = n;
   for (let i = 0; i < n; i++) {
     col[i] = column[i];
     half[i] = (L.height + L.rowGap) / 2;
@@ -171,17 +199,22 @@ function layoutGraph(n, widths, from, to) {
   const y = new Float64Array(items);
   for (const c of columns) {
     let at = 0;
-    for (const i of c) { y[i] = at + half[i]; at += 2 * half[i]; }
+    for (const i of c) {
+      y[i] = at + half[i];
+      at += 2 * half[i];
+    }
   }
   const links = [1, 2, 8];
   layoutRows(columns, half, left, right, (a, b) => links[(a >= n) + (b >= n)], y);
 
   // Each part as far up as the one before it allows.
-  const top = new Float64Array(nparts).fill(Infinity), bottom = new Float64Array(nparts).fill(-Infinity);
-  for (const c of columns) for (const i of c) {
-    top[part[i]] = Math.min(top[part[i]], y[i] - half[i]);
-    bottom[part[i]] = Math.max(bottom[part[i]], y[i] + half[i]);
-  }
+  const top = new Float64Array(nparts).fill(Infinity),
+    bottom = new Float64Array(nparts).fill(-Infinity);
+  for (const c of columns)
+    for (const i of c) {
+      top[part[i]] = Math.min(top[part[i]], y[i] - half[i]);
+      bottom[part[i]] = Math.max(bottom[part[i]], y[i] + half[i]);
+    }
   let height = 0;
   const shift = new Float64Array(nparts);
   for (let p = 0; p < nparts; p++) {
@@ -191,7 +224,9 @@ function layoutGraph(n, widths, from, to) {
   for (const c of columns) for (const i of c) y[i] += shift[part[i]];
 
   // Columns as wide as their widest box; the gap grows with the height edges have to climb in it.
-  const x0 = new Float64Array(ncolumns), x1 = new Float64Array(ncolumns), climb = new Float64Array(ncolumns);
+  const x0 = new Float64Array(ncolumns),
+    x1 = new Float64Array(ncolumns),
+    climb = new Float64Array(ncolumns);
   for (let i = 0; i < n; i++) if (!loose(i)) x1[col[i]] = Math.max(x1[col[i]], widths[i]);
   for (const chain of chains)
     for (let k = 1; k < chain.length; k++) {
@@ -204,14 +239,20 @@ function layoutGraph(n, widths, from, to) {
     width = x1[c] = x + x1[c];
     x = x1[c] + L.columnGap + Math.min(3 * L.columnGap, climb[c] / 8);
   }
-  const bx = new Float64Array(n), by = new Float64Array(n);
-  for (let i = 0; i < n; i++) if (!loose(i)) { bx[i] = x0[col[i]]; by[i] = y[i] - L.height / 2; }
+  const bx = new Float64Array(n),
+    by = new Float64Array(n);
+  for (let i = 0; i < n; i++)
+    if (!loose(i)) {
+      bx[i] = x0[col[i]];
+      by[i] = y[i] - L.height / 2;
+    }
 
   // Boxes without edges stand in rows of their own below the rest.
   const alone = [];
   for (let i = 0; i < n; i++) if (loose(i)) alone.push(i);
   if (alone.length) {
-    const cell = alone.reduce((m, i) => Math.max(m, widths[i]), 0) + L.rowGap, row = L.height + L.rowGap;
+    const cell = alone.reduce((m, i) => Math.max(m, widths[i]), 0) + L.rowGap,
+      row = L.height + L.rowGap;
     const across = Math.max(1, Math.floor(Math.max(width, L.minWidth) / cell));
     const start = height + (ncolumns ? 2 * row : 0);
     alone.forEach((i, k) => {
