@@ -113,7 +113,9 @@ EXECUTOR = \
 	executor/notify.c \
 	executor/notify_body.c \
 	executor/pool.c \
+	executor/proc_guard.c \
 	executor/proc_posix.c \
+	executor/proc_spawn.c \
 	executor/progress.c \
 	executor/python.c \
 	executor/report.c \
