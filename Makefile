@@ -226,6 +226,7 @@ CLI = \
 	cli/diff_report.c \
 	cli/export_folder.c \
 	cli/history_file.c \
+	cli/ls_json.c \
 	cli/main.c \
 	cli/offline.c \
 	cli/opts.c \

@@ -7,10 +7,9 @@
 
 #include "cli/cmd.h"
 #include "cli/dbt_opts.h"
+#include "cli/ls_json.h"
 #include "cli/select_opts.h"
 #include "graph/graph.h"
-#include "graph/json.h"
-#include "graph/scan.h"
 #include "graph/selector_methods.h"
 #include "graph/set.h"
 #include "util/buf.h"
@@ -19,14 +18,6 @@
 #include "util/xalloc.h"
 
 #define LS_KINDS (KIND_BIT(NKINDS) - 1 - KIND_BIT(KIND_ANALYSIS) - KIND_BIT(KIND_OPERATION))
-
-struct listing {
-	const struct graph *g;
-	const struct set *set;
-	const struct strs *keys;    /* --output-keys */
-	const char *manifest;
-	struct buf *out;
-};
 
 /* ---- lines ---- */
 
@@ -94,252 +85,6 @@ write_selector(struct buf *out, const struct node *n)
 	buf_release(&b);
 }
 
-/* ---- JSON ---- */
-
-static void
-add_code_point(struct buf *out, unsigned c)
-{
-	if (c >= 0x10000) {
-		buf_addf(out, "\\u%04x", 0xd800 + ((c - 0x10000) >> 10));
-		c = 0xdc00 + ((c - 0x10000) & 0x3ff);
-	}
-	buf_addf(out, "\\u%04x", c);
-}
-
-/* A string as json.dumps() has it: what is not ASCII is escaped. The scanner checked the UTF-8.
- * Returns what follows the closing quote. */
-static const char *
-add_string(struct buf *out, const char *s)
-{
-	buf_addc(out, *s++);
-	while (*s != '"') {
-		const char *plain = s;
-		unsigned c, n, code;
-
-		while (*s >= ' ' && *s < 0x7f && *s != '"' && *s != '\\')
-			s++;
-		buf_add(out, plain, (size_t)(s - plain));
-		c = (unsigned char)*s;
-		if (c == '"')
-			break;
-		if (c == '\\') {
-			buf_add(out, s[1] == '/' ? s + 1 : s, s[1] == '/' ? 1 : 2);
-			s += 2;
-			continue;
-		}
-		n = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
-		code = n == 1 ? c : c & (0x7fu >> n);
-		for (unsigned i = 1; i < n; i++)
-			code = code << 6 | ((unsigned char)s[i] & 0x3f);
-		add_code_point(out, code);
-		s += n;
-	}
-	buf_addc(out, '"');
-	return s + 1;
-}
-
-/* A whole JSON value in Python's own spacing: ", " and ": ". */
-static void
-add_json(struct buf *out, struct scan_text value)
-{
-	for (const char *s = value.s, *end = s + value.len; s < end;) {
-		if (*s == '"') {
-			s = add_string(out, s);
-			continue;
-		}
-		if (!strchr(" \t\r\n", *s))
-			buf_addc(out, *s);
-		if (*s == ',' || *s == ':')
-			buf_addc(out, ' ');
-		s++;
-	}
-}
-
-static void
-add_pair(struct buf *out, const char *key, struct scan_text value)
-{
-	if (out->len > 0 && out->data[out->len - 1] != '{')
-		buf_adds(out, ", ");
-	text_add_json(out, key);
-	buf_adds(out, ": ");
-	add_json(out, value);
-}
-
-static bool
-is_first_part(const char *path, const char *s, size_t len)
-{
-	return strcspn(path, ".") == len && memcmp(path, s, len) == 0;
-}
-
-/* Past the first part of "config.materialized". */
-static const char *
-rest_of(const char *path)
-{
-	const char *dot = strchr(path, '.');
-
-	return dot ? dot + 1 : NULL;
-}
-
-/* The value under the further parts of the path, or NULL. */
-static const char *
-nested(const char *value, const char *path)
-{
-	while (value && path) {
-		char *key = xstrndup(path, strcspn(path, "."));
-
-		value = json_get(value, key);
-		free(key);
-		path = rest_of(path);
-	}
-	return value;
-}
-
-/* The keys of --output-keys, in their order. */
-static int
-read_asked(struct scan *s, const struct strs *keys, struct buf *line)
-{
-	char **values = xcalloc(keys->n, sizeof(*values));    /* of the first parts; NULL: absent */
-	struct scan_text key;
-	int more;
-
-	while ((more = scan_key(s, &key)) > 0) {
-		size_t slot = 0;
-		struct scan_text value;
-
-		while (slot < keys->n && !is_first_part(keys->v[slot], key.s, key.len))
-			slot++;
-		if (slot < keys->n)
-			scan_mark(s);
-		if (scan_skip(s) < 0) {
-			more = -1;
-			break;
-		}
-		if (slot == keys->n)
-			continue;
-		value = scan_marked(s);
-		free(values[slot]);
-		values[slot] = xstrndup(value.s, value.len);
-	}
-	for (size_t i = 0; more == 0 && i < keys->n; i++) {
-		const char *path = rest_of(keys->v[i]), *value = NULL;
-
-		for (size_t k = 0; k < keys->n && !value; k++)
-			if (is_first_part(keys->v[k], keys->v[i], strcspn(keys->v[i], ".")))
-				value = nested(values[k], path);
-		if (value && !(path && json_is_null(value)))
-			add_pair(line, keys->v[i], (struct scan_text){ value, json_len(value) });
-	}
-	for (size_t i = 0; i < keys->n; i++)
-		free(values[i]);
-	free(values);
-	return more;
-}
-
-/* dbt's own choice, in the node's order. */
-static int
-read_usual(struct scan *s, struct buf *line)
-{
-	static const char *const usual[] = {
-		"alias", "name", "package_name", "depends_on", "tags", "config", "resource_type",
-		"source_name", "original_file_path", "unique_id",
-	};
-	struct scan_text key;
-	int more;
-
-	while ((more = scan_key(s, &key)) > 0) {
-		const char *wanted = NULL;
-
-		for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
-			if (strlen(usual[i]) == key.len && memcmp(usual[i], key.s, key.len) == 0)
-				wanted = usual[i];
-		if (wanted)
-			scan_mark(s);
-		if (scan_skip(s) < 0)
-			return -1;
-		if (wanted)
-			add_pair(line, wanted, scan_marked(s));
-	}
-	return more;
-}
-
-/* One node's line; new string. NULL after an error. */
-static char *
-read_node(struct scan *s, const struct strs *keys)
-{
-	struct buf line = BUF_INIT;
-	int rc;
-
-	buf_addc(&line, '{');
-	rc = scan_object(s);
-	if (rc == 0)
-		rc = keys->n > 0 ? read_asked(s, keys, &line) : read_usual(s, &line);
-	buf_adds(&line, "}\n");
-	if (rc == 0)
-		return buf_detach(&line);
-	buf_release(&line);
-	return NULL;
-}
-
-/* One section of the manifest: the lines of the nodes in it that are wanted. */
-static int
-read_section(struct scan *s, const struct listing *l, char **lines)
-{
-	struct scan_text key;
-	int more;
-
-	if (scan_peek(s) != SCAN_OBJECT)
-		return scan_skip(s);
-	if (scan_object(s) < 0)
-		return -1;
-	while ((more = scan_key(s, &key)) > 0) {
-		const struct node *n = map_getn(&l->g->by_id, key.s, key.len);
-
-		if (!n || !set_has(l->set, n->index)) {
-			if (scan_skip(s) < 0)
-				return -1;
-			continue;
-		}
-		free(lines[n->index]);
-		lines[n->index] = read_node(s, l->keys);
-		if (!lines[n->index])
-			return -1;
-	}
-	return more;
-}
-
-/* Any key may be asked for, so the manifest is read again, now for the chosen nodes' own text. */
-static int
-write_json(const struct listing *l, struct err *err)
-{
-	static const char *const sections[] = {
-		"nodes", "sources", "exposures", "metrics", "semantic_models", "saved_queries",
-		"unit_tests", "functions",
-	};
-	char **lines = xcalloc(l->g->nnodes + 1, sizeof(*lines));
-	struct scan_text key;
-	struct scan s;
-	int more = scan_open(&s, l->manifest, err);
-
-	if (more == 0)
-		more = scan_object(&s);
-	while (more >= 0 && (more = scan_key(&s, &key)) > 0) {
-		bool known = false;
-
-		for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
-			known = known || (strlen(sections[i]) == key.len &&
-			    memcmp(sections[i], key.s, key.len) == 0);
-		more = known ? read_section(&s, l, lines) : scan_skip(&s);
-	}
-	scan_close(&s);
-	for (size_t i = 0; i < l->g->nnodes; i++) {
-		if (more >= 0 && lines[i])
-			buf_adds(l->out, lines[i]);
-		free(lines[i]);
-	}
-	free(lines);
-	return more < 0 ? -1 : 0;
-}
-
 /* ---- the command ---- */
 
 static const struct output {
@@ -370,14 +115,15 @@ find_output(const char *name, struct err *err)
 	return NULL;
 }
 
-static int
-list(const struct listing *l, const struct output *output, struct err *err)
+static void
+list(const struct listing *l, const struct output *output)
 {
-	if (!output->write)
-		return write_json(l, err);
+	struct buf out = BUF_INIT;
+
 	for (size_t i = set_next(l->set, 0); i < l->g->nnodes; i = set_next(l->set, i + 1))
-		output->write(l->out, &l->g->nodes[i]);
-	return 0;
+		output->write(&out, &l->g->nodes[i]);
+	fwrite(buf_str(&out), 1, out.len, stdout);
+	buf_release(&out);
 }
 
 struct ls_opts {
@@ -441,11 +187,10 @@ ls_answer(struct ls_opts *o, struct err *err)
 {
 	struct graph *g = graph_new();
 	struct set set = SET_INIT;
-	struct buf out = BUF_INIT;
 	struct arena scratch = ARENA_INIT;
 	struct strs keys = { NULL, 0 };
 	const struct output *output = find_output(o->output, err);
-	struct listing l = { g, &set, &keys, NULL, &out };
+	struct listing l = { g, &set, &keys, NULL };
 	int code = EXIT_BAD_INPUT;
 
 	if (!output || check_models(err) < 0 ||
@@ -455,13 +200,13 @@ ls_answer(struct ls_opts *o, struct err *err)
 		log_warn("No nodes selected!");
 	l.manifest = selecting.project.manifest;
 	keys = split_words(&scratch, &o->keys);
-	if (list(&l, output, err) < 0)
+	if (output->write)
+		list(&l, output);
+	else if (ls_json(&l, err) < 0)
 		goto out;
-	fwrite(buf_str(&out), 1, out.len, stdout);
 	code = EXIT_GOOD;
 out:
 	arena_release(&scratch);
-	buf_release(&out);
 	set_release(&set);
 	graph_free(g);
 	return code;
