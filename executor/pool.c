@@ -86,16 +86,17 @@ queue_drop(struct queue *q)
 	}
 }
 
-/* Hands an event to the main thread and wakes it if it sleeps. The lock is held. */
-static void
+/* Hands an event to the main thread; true when that sleeps and is to be woken. The lock is held. */
+static bool
 deliver(struct pool *p, struct item *item)
 {
+	bool asleep = p->waiting;
+
 	queue_add(&p->out, item);
-	if (p->waiting) {
-		p->waiting = false;
-		uv_async_send(&p->async);
-	}
+	p->waiting = false;
+	return asleep;
 }
+
 
 /* The lock is held and released; the last user frees. */
 static void
@@ -141,6 +142,7 @@ work(void *arg)
 	uv_mutex_lock(&p->lock);
 	for (;;) {
 		struct item *item;
+		bool asleep;
 
 		while (!w->job && !p->stopping)
 			uv_cond_wait(&w->wake, &p->lock);
@@ -156,7 +158,12 @@ work(void *arg)
 			free(item);
 			break;
 		}
-		deliver(p, item);
+		asleep = deliver(p, item);
+		/* Not under the lock: who wakes would run into it. The loop is open till we are joined. */
+		uv_mutex_unlock(&p->lock);
+		if (asleep)
+			uv_async_send(&p->async);
+		uv_mutex_lock(&p->lock);
 	}
 	leave(p);
 }
@@ -326,8 +333,8 @@ pool_submit(struct pool *p, const struct job *job)
 
 	uv_mutex_lock(&p->lock);
 	w->job = copy;
-	uv_cond_signal(&w->wake);
 	uv_mutex_unlock(&p->lock);
+	uv_cond_signal(&w->wake);
 }
 
 void
@@ -440,7 +447,8 @@ pool_log(struct pool *p, const char *id, const char *level, const char *text)
 	item->ev.level = xstrdup(level);
 	item->ev.text = xstrdup(text);
 	uv_mutex_lock(&p->lock);
-	deliver(p, item);
+	if (deliver(p, item))
+		uv_async_send(&p->async);
 	uv_mutex_unlock(&p->lock);
 }
 

@@ -59,6 +59,7 @@ make_entry(const struct node *n, enum result_status status, const char *message,
 	bool compiled = is_compiled_kind(n->kind);
 	struct buf b = BUF_INIT;
 
+	buf_reserve(&b, 400);    /* as long as most are */
 	buf_addf(&b, "{\"status\": \"%s\", \"timing\": [], \"thread_id\": \"\", "
 	    "\"execution_time\": %.6f, \"adapter_response\": {}, \"message\": ",
 	    result_status_name(status), seconds);

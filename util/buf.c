@@ -49,18 +49,22 @@ void
 buf_vaddf(struct buf *b, const char *fmt, va_list ap)
 {
 	va_list again;
+	size_t room;
 	int n;
 
+	/* Most often there is room, and one pass will do. */
+	buf_reserve(b, 0);
+	room = b->cap - b->len;
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, ap);
-	if (n > 0) {
+	n = vsnprintf(b->data + b->len, room, fmt, ap);
+	if (n > 0 && (size_t)n >= room) {
 		buf_reserve(b, (size_t)n);
-		vsnprintf(b->data + b->len, (size_t)n + 1, fmt, again);
-		b->len += (size_t)n;
-	} else {
-		buf_add(b, "", 0);
+		n = vsnprintf(b->data + b->len, (size_t)n + 1, fmt, again);
 	}
 	va_end(again);
+	if (n > 0)
+		b->len += (size_t)n;
+	b->data[b->len] = '\0';
 }
 
 void
