@@ -1,6 +1,7 @@
 """The dagster export in Dagster itself, its commands run by dbt, by hand:
 
-    VENV/bin/python tests/long/dagster_runs.py [--dbt DBT] [--heddle HEDDLE] PROJECT...
+    VENV/bin/python tests/long/dagster_runs.py [--dbt DBT] [--heddle HEDDLE] [--only WHAT]
+        [--forms TEXT] PROJECT...
 
 VENV has dagster and dagster-dbt; DBT (default: the one on PATH) has the adapter of the projects. Each
 project is copied, parsed if it is not yet, built in every form of the export, and its database is empty before each. Seen is:
@@ -28,7 +29,7 @@ import dagster as dg  # noqa: E402
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FORMS = [["--tests", "after_each"], ["--tests", "build"], ["--style", "dbt_assets"]] + [
     ["--granularity", size, "--tests", tests] for size in ("folder", "layer", "all") for tests in ("after_each", "after_all")]
-BUILT = {"model": "run", "seed": "seed", "snapshot": "snapshot"}
+BUILT = ("model", "seed", "snapshot")
 
 # In place of dbt or heddle: runs it and keeps its results and its words.
 RECORDER = """#!%s
@@ -73,7 +74,10 @@ class Project:
             subprocess.run([args.dbt, "-q", "parse"], check=True)
         with open("target/manifest.json") as f:
             manifest = json.load(f)
-        self.nodes = {u: n for u, n in manifest["nodes"].items()}
+        # a project may have a selector that is the default
+        selected = subprocess.run([args.heddle, "ls", "--output", "unique-id"], check=True, capture_output=True, text=True)
+        self.selected = set(selected.stdout.split())
+        self.nodes = manifest["nodes"]
         self.parents = {u: n["depends_on"].get("nodes", []) for u, n in self.nodes.items()}
 
     def fresh(self):
@@ -146,7 +150,8 @@ def check_work(project, what):
             if unique_id in project.nodes and not project.is_ephemeral(unique_id):
                 count[unique_id] = count.get(unique_id, 0) + 1
                 spans[unique_id] = times(result)
-    wanted = {u for u, n in project.nodes.items() if n["resource_type"] in (*BUILT, "test") and not project.is_ephemeral(u)}
+    wanted = {u for u, n in project.nodes.items() if u in project.selected and
+              n["resource_type"] in (*BUILT, "test") and not project.is_ephemeral(u)}
     wanted -= {u for u in wanted if project.nodes[u]["resource_type"] == "test" and not list(project.above(u))}
     early = [(p, u) for u, span in spans.items() for p in project.above(u)
              if span and spans.get(p) and spans[p][1] > span[0]]
@@ -157,14 +162,15 @@ def check_work(project, what):
     check(not early, "%s: nothing starts before what it reads is done" % what, early)
 
 
-def prove_forms(project):
-    first = None
+def prove_forms(project, chosen):
+    first = shape(project.export(*FORMS[0]))
     for options in FORMS:
+        if chosen not in " ".join(options):
+            continue
         what = "%s %s" % (project.name, " ".join(options))
         project.fresh()
         defs = project.export(*options)
         found = shape(defs)
-        first = first or found
         check(found[0] == first[0], "%s: assets, dependencies, groups as in the first form (%d)" % (what, len(first[0])),
               {k.to_user_string() for k in set(first[0]) | set(found[0]) if first[0].get(k) != found[0].get(k)})
         check(found[1] == first[1], "%s: the same checks (%d)" % (what, len(first[1])), found[1] ^ first[1])
@@ -222,6 +228,7 @@ def main():
     p.add_argument("--dbt", default=shutil.which("dbt"))
     p.add_argument("--heddle", default=os.path.join(ROOT, "build", "heddle"))
     p.add_argument("--only", choices=["forms", "failure", "subset"])
+    p.add_argument("--forms", default="", metavar="TEXT", help="only those with this in their options")
     p.add_argument("projects", nargs="+", metavar="PROJECT")
     args = p.parse_args()
     args.dbt, args.heddle = os.path.abspath(args.dbt), os.path.abspath(args.heddle)
@@ -229,7 +236,7 @@ def main():
     for source in map(os.path.abspath, args.projects):
         project = Project(source, args)
         if args.only in (None, "forms"):
-            prove_forms(project)
+            prove_forms(project, args.forms)
         if project.name == "jaffle_classic" and args.only in (None, "failure"):
             prove_failure(project, "dbt")
             prove_failure(project, "heddle")
