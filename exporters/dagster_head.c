@@ -1,6 +1,7 @@
 /* dagster_head.c -- docstring, imports and constants. */
 #include "exporters/dagster.h"
 
+#include "exporters/policy.h"
 #include "exporters/pydbt.h"
 
 static void
@@ -40,7 +41,7 @@ write_docstring(struct dagster *d)
 static void
 write_imports(struct dagster *d)
 {
-	struct task_options each = *d->o;    /* a target folder for each command, whatever it builds */
+	struct task_options each = *d->o;    /* each command has a target folder of its own */
 	const char *more[7];
 	size_t n = 0;
 
@@ -62,18 +63,11 @@ write_imports(struct dagster *d)
 	emit_line(&d->e, "");
 }
 
-/* seconds as Python has them: 60, 0.5 */
-static double
-seconds(int64_t ms)
-{
-	return (double)ms / 1000;
-}
-
 void
 dagster_write_retry(struct emit *e, const struct task_policy *p)
 {
 	emit_add(e, "dg.RetryPolicy(max_retries=%z, delay=%f", (size_t)(p->max_attempts - 1),
-	    seconds(p->delay_ms));
+	    policy_seconds(p->delay_ms));
 	if (p->factor > 1)
 		emit_add(e, ", backoff=dg.Backoff.EXPONENTIAL");
 	emit_add(e, ", jitter=dg.Jitter.PLUS_MINUS)");
@@ -133,7 +127,8 @@ write_constants(struct dagster *d)
 
 	pydbt_constants(e, d->o);
 	write_kinds(d);
-	emit_line(e, "TIMEOUT = %f  # seconds; of each command", seconds(d->usual.timeout_ms));
+	emit_line(e, "TIMEOUT = %f  # seconds; of each command",
+	    policy_seconds(d->usual.timeout_ms));
 	emit_indent(e);
 	emit_add(e, "RETRY = ");
 	dagster_write_retry(e, &d->usual);

@@ -80,7 +80,7 @@ write_head(struct emit *e, const struct export_job *job)
 	emit_line(e, "Made by: %s", job->stamp);
 	emit_line(e, "Out of date?  heddle export --check FILE");
 	emit_line(e, "");
-	emit_line(e, "One op runs `dbt build` for whatever is selected: the op is what is retried.");
+	emit_line(e, "One op runs `dbt build` for what is selected: retried is the op as a whole.");
 	emit_line(e, "\"\"\"");
 	emit_line(e, "import os");
 	emit_line(e, "");

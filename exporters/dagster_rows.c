@@ -1,4 +1,4 @@
-/* dagster_rows.c -- a row for each asset, part and check: it calls what dagster_functions.c wrote. */
+/* dagster_rows.c -- a row for each asset, part and check: calls of dagster_functions.c. */
 #include "exporters/dagster.h"
 
 #include <stdint.h>
@@ -27,7 +27,7 @@ write_policy(struct dagster *d, const struct step *s)
 		dagster_write_retry(&d->e, &p);
 	}
 	if (p.timeout_ms != d->usual.timeout_ms)
-		emit_add(&d->e, ARG "timeout=%f", (double)p.timeout_ms / 1000);
+		emit_add(&d->e, ARG "timeout=%f", policy_seconds(p.timeout_ms));
 	if (p.pool)
 		emit_add(&d->e, ARG "pool=%q", p.pool);
 }

@@ -52,3 +52,9 @@ policy_usual(const struct steps *s)
 	}
 	return best;
 }
+
+double
+policy_seconds(int64_t ms)
+{
+	return (double)ms / 1000;
+}

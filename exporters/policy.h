@@ -12,4 +12,7 @@ bool policy_same(const struct task_policy *a, const struct task_policy *b);
 /* The policy most steps have; of equals the one that comes first. */
 struct task_policy policy_usual(const struct steps *s);
 
+/* As Python and YAML have them: 60, 0.5. */
+double policy_seconds(int64_t ms);
+
 #endif

@@ -25,12 +25,6 @@ struct flow {
 
 /* ---- policies ---- */
 
-static double
-seconds(int64_t ms)
-{
-	return (double)ms / 1000;
-}
-
 /* [5, 15, 45, 60, 60]: what exponential_backoff() cannot say. */
 static void
 write_delays(struct emit *e, const struct task_policy *p)
@@ -72,9 +66,9 @@ write_retries(struct emit *e, const struct task_policy *p, const char *open, con
 	emit_add(e, "%sretries=%z%s%sretry_delay_seconds=", open, (size_t)(p->max_attempts - 1),
 	    close, open);
 	if (p->factor <= 1 || p->max_attempts < 2)
-		emit_add(e, "%f", seconds(p->delay_ms));
+		emit_add(e, "%f", policy_seconds(p->delay_ms));
 	else if (doubles(p))
-		emit_add(e, "exponential_backoff(%f)", seconds(p->delay_ms));
+		emit_add(e, "exponential_backoff(%f)", policy_seconds(p->delay_ms));
 	else
 		write_delays(e, p);
 	if (p->jitter > 0)
@@ -85,7 +79,7 @@ write_retries(struct emit *e, const struct task_policy *p, const char *open, con
 static void
 write_timeout(struct emit *e, const struct task_policy *p, const char *open, const char *close)
 {
-	emit_add(e, "%stimeout_seconds=%f%s", open, seconds(p->timeout_ms), close);
+	emit_add(e, "%stimeout_seconds=%f%s", open, policy_seconds(p->timeout_ms), close);
 }
 
 /* The same retries, whatever the timeout? */
@@ -264,7 +258,7 @@ prefect_write(const struct export_job *job, struct buf *out, struct err *err)
 	write_docstring(&f);
 	write_imports(&f);
 	pydbt_constants(&f.e, f.o);
-	emit_line(&f.e, "TIMEOUT = %f  # seconds", seconds(f.usual.timeout_ms));
+	emit_line(&f.e, "TIMEOUT = %f  # seconds", policy_seconds(f.usual.timeout_ms));
 	emit_line(&f.e, "");
 	emit_line(&f.e, "");
 	write_task(&f);

@@ -145,7 +145,8 @@ fill_parts(struct cut *c)
 
 		if (is_apart(c, i))
 			continue;
-		add_policy(s, plan_find(w->plan, c->plan->tasks[i].node), s->nnodes + s->ntests == 0);
+		add_policy(s, plan_find(w->plan, c->plan->tasks[i].node),
+		    s->nnodes + s->ntests == 0);
 		if (step_is_test(&c->plan->tasks[i]))
 			s->ntests++;
 		else

@@ -3,7 +3,7 @@
 Made by: heddle export dagster --target=prod --schedule=@daily --style=dbt_assets --select=tag:nightly+ --exclude=stg_customers plan=d30af78845fc7f24
 Out of date?  heddle export --check FILE
 
-One op runs `dbt build` for whatever is selected: the op is what is retried.
+One op runs `dbt build` for what is selected: retried is the op as a whole.
 """
 import os
 

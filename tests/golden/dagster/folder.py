@@ -130,7 +130,7 @@ def part(name, verb, select, flags, nodes, retry=RETRY, timeout=TIMEOUT):
             words = select
         words = ["--select", *words] if words else []
         words = [verb if wanted else "test", *words, *flags]
-        # A further try builds what the last one left; other machines need it shared.
+        # The next try builds what this one left; other machines need it shared.
         words += ["--state-dir", str(STATE / name)]
         words += ["--resume"] if context.retry_number else []
         code, results = run_dbt(words, timeout)
