@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-from flows import LOADERS, run_env
+from flows import LOADERS, LONG, run_env
 from harness import DBT, HEDDLE, PYTHON, SHOP, Run, cases, copy_project, write
 
 BUILT = {"model", "seed", "snapshot"}
@@ -27,7 +27,7 @@ def make_project(tmp):
     project = copy_project(SHOP, os.path.join(tmp, "shop"))
     write(project, "models/marts/best_days.sql",
           "{{ config(group='finance') }} select * from {{ ref('daily_revenue') }} order by 2 desc limit 3")
-    Run([DBT, "parse"], project, run_env(project)).check(0)
+    Run([DBT, "parse"], project, run_env(project), LONG).check(0)
     return project
 
 
@@ -182,7 +182,7 @@ def case_a_try_goes_on_where_the_last_one_ended():
         project = make_project(tmp)
         write(project, "models/marts/late.sql", "select * from late_table")
         write(project, "models/marts/later.sql", "select * from {{ ref('late') }}")
-        Run([DBT, "parse"], project, run_env(project)).check(0)
+        Run([DBT, "parse"], project, run_env(project), LONG).check(0)
         tasks = export(project, "--granularity", "folder", "--runner", "heddle", "--tests", "none", "--select",
                        "+orders", "+later")
         for task in "on_run_start", "seeds", "staging":

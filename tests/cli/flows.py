@@ -17,6 +17,9 @@ import yaml
 from harness import HEDDLE, PYTHON, Run, clean_env
 
 
+LONG = 600      # seconds: a machine may have more to do
+
+
 class Task:
     """id; after: ids; always: runs whatever became of those before."""
     always = False
@@ -78,7 +81,7 @@ class Operator(Task):
         with tempfile.TemporaryDirectory() as empty:
             command = jinja2.Template(self.command).render(
                 params=self.dag.params, task=self, dag=self.dag, ti=types.SimpleNamespace(try_number=attempt))
-            return Run(["bash", "-c", command], empty, run_env(project)).check(code), results_in(
+            return Run(["bash", "-c", command], empty, run_env(project), LONG).check(code), results_in(
                 empty, os.path.join(project, "target", self.id), os.path.join(project, "target"))
 
 
@@ -126,7 +129,7 @@ class Contained(Task):
             if os.path.exists(parsed):
                 shutil.copy(parsed, own)
             env = run_env(project, DBT_TARGET_PATH=own, DBT_LOG_PATH=own, **self.env)
-            return Run(self.argv, project if self.in_project else own, env).check(code), results_in(own)
+            return Run(self.argv, project if self.in_project else own, env, LONG).check(code), results_in(own)
 
 
 def load_argo(path):

@@ -34,7 +34,7 @@ while getopts m:t:x:j: o; do
 	esac
 done
 shift $((OPTIND - 1))
-manifests=${manifests:-$ROOT/samples/shop/manifests/after/manifest.json}
+manifests=${manifests:-$ROOT/samples/shop/manifests/before/manifest.json}
 modes=${modes:-after_each after_all none build}
 tmp=$(mktemp -d) || exit 2
 trap 'rm -rf "$tmp"' EXIT
