@@ -8,6 +8,7 @@
 #include "cli/table.h"
 #include "executor/history_read.h"
 #include "util/log.h"
+#include "util/text.h"
 #include "util/xalloc.h"
 
 #define DEFAULT_LIMIT 20
@@ -163,6 +164,7 @@ static void
 print_stats(const struct history_node *n, const struct history_stats *s)
 {
 	struct buf b = BUF_INIT;
+	char *safe;
 
 	buf_addf(&b, "%s: ran in %zu of the last runs: %zu good, %zu failed, %zu after a retry, "
 	    "%zu times changed without a new commit", n->id, s->nruns, s->ngood, s->nfailed,
@@ -173,7 +175,9 @@ print_stats(const struct history_node *n, const struct history_stats *s)
 		buf_adds(&b, ", at most ");
 		table_add_duration(&b, s->longest_ms);
 	}
-	puts(b.data);
+	safe = text_safe_line(b.data);
+	puts(safe);
+	free(safe);
 	buf_release(&b);
 }
 

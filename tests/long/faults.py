@@ -324,5 +324,54 @@ def case_names():
         assert not os.path.exists(os.path.join(folder, "pwned"))
 
 
+def case_names_of_500_bytes():
+    """dbt allows them where no file is called so: exposures, sources, and unit tests, which then fail. Blanks it
+    allows in those alone; other tests may have any other character."""
+    def of_bytes(n, text):
+        return (text * n).encode()[:n].decode(errors="ignore")
+
+    def shown(unique_id):
+        return repr(unique_id)[:40]
+
+    nasty = "it's \"q\"\n\x1b[2J\n::error ünï 模型🙂 $(touch pwned) `tick` <b>&amp; a.b,c+d*e@f:g %s "
+    day = {"count": 1, "period": "day"}
+    table = {"name": of_bytes(500, nasty), "identifier": "m", "loaded_at_field": "current_timestamp",
+             "freshness": {"warn_after": day, "error_after": day}}
+    unit = {"name": of_bytes(500, "\x1b[2J::" + nasty), "model": "n", "given": [], "expect": {"rows": [{"id": 1}]}}
+    test = {"not_null": {"name": of_bytes(200, nasty.replace(" ", "_").replace("/", "")), "alias": "t"}}
+    schema = {"sources": [{"name": "raw", "schema": "main", "tables": [table]}], "unit_tests": [unit],
+              "exposures": [{"name": of_bytes(500, nasty), "type": "dashboard", "owner": {"name": "o"},
+                             "depends_on": ["ref('m')"]}],
+              "models": [{"name": "m", "columns": [{"name": "id", "data_tests": [test]}]}]}
+    text = json.dumps(schema, ensure_ascii=False).replace("\\u001b", "\\e")   # as YAML has it
+    with odd_project(**{"models/m.sql": "select 1 as id", "models/n.sql": "select 1 as id",
+                        "models/s.yml": text}) as (folder, env):
+        theirs = Run([DBT, "build"], folder, env, timeout=600)
+        expected = statuses(folder)
+        shutil.rmtree(os.path.join(folder, "target"))
+        ours = Run([HEDDLE, "build", "--retries", "0"], folder, env, timeout=600)
+        found = statuses(folder)
+        assert (ours.code, found) == (theirs.code, expected), (ours.out, expected)
+        long = {k for k in found if len(k.encode()) > 450}
+        assert len(long) == 2 and len(found) == 5, list(map(shown, found))
+        assert set(found.values()) == {"success", "pass", "no-op", "error", "skipped"}, found
+        fresh = Run([HEDDLE, "freshness"], folder, env, timeout=600).check(0)
+        with open(os.path.join(folder, "target/sources.json")) as f:
+            sources = json.load(f)["results"]
+        assert [r["status"] for r in sources] == ["pass"] and sources[0]["unique_id"].endswith(table["name"].strip()), \
+            sources
+        outs = {"build": ours.out, "freshness": fresh.out}
+        one = next(iter(long))
+        for words in (("ls",), ("ls", "--output", "json"), ("plan",), ("history",), ("history", "--node", one), ("lint",),
+                      ("history", "--slowest"), ("report", "-o", "r.html"), ("diff", "--state", "target"),
+                      ("export", "dot"), ("export", "mermaid"), ("explain-error", one)):
+            outs[" ".join(words[:2])] = Run([HEDDLE, *words], folder, env).out
+        for words, out in outs.items():
+            assert "\x1b" not in out, (words, "an escape character came through")
+            assert not any(line.startswith("::") for line in out.splitlines()), (words, out)
+        assert not os.path.exists(os.path.join(folder, "pwned"))
+        print("  ids of %s bytes" % sorted(len(k.encode()) for k in found))
+
+
 if __name__ == "__main__":
     cases(globals())
