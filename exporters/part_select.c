@@ -246,7 +246,23 @@ check_length(const struct wording *x, struct err *err)
 	return err_hint(err, "--granularity folder makes smaller parts");
 }
 
-static const char *const no_tests[] = { "resource_type:test", "resource_type:unit_test" };
+/* Words that leave out tests, of the kinds there are: one that matches nothing is an error. */
+static size_t
+exclude_tests(const struct graph *g, const char **words, bool data_tests, bool unit_tests)
+{
+	bool data = false, units = false;
+	size_t n = 0;
+
+	for (size_t i = 0; i < g->nnodes; i++) {
+		data = data || g->nodes[i].kind == KIND_TEST;
+		units = units || g->nodes[i].kind == KIND_UNIT_TEST;
+	}
+	if (data_tests && data)
+		words[n++] = "resource_type:test";
+	if (unit_tests && units)
+		words[n++] = "resource_type:unit_test";
+	return n;
+}
 
 static int
 find_words(struct wording *x, struct err *err)
@@ -267,8 +283,10 @@ find_words(struct wording *x, struct err *err)
 	}
 	s->select = take_words(x, &s->nselect);
 	if (strcmp(s->verb, "build") == 0) {
-		s->exclude = no_tests;
-		s->nexclude = sizeof(no_tests) / sizeof(*no_tests);
+		const char **words = arena_zalloc(&x->w->s->arena, 2, sizeof(*words));
+
+		s->nexclude = exclude_tests(x->w->graph, words, true, true);
+		s->exclude = words;
 	}
 	return 0;
 }
@@ -283,10 +301,7 @@ select_whole(struct work *w, struct step *s)
 
 	for (size_t i = 0; i < w->o->nexclude; i++)
 		words[n++] = w->o->exclude[i];
-	if (!inside)
-		words[n++] = no_tests[0];
-	if (!inside || !w->o->unit_tests)
-		words[n++] = no_tests[1];
+	n += exclude_tests(w->graph, words + n, !inside, !inside || !w->o->unit_tests);
 	s->select = w->o->select;
 	s->nselect = w->o->nselect;
 	s->indirect = w->o->indirect;
