@@ -1,4 +1,5 @@
-/* load_one.c -- reads one manifest in one way, for bench/load: load_one heddle|state|cjson|read FILE */
+/* load_one.c -- reads one manifest in one way, for bench/load: load_one heddle|state|cjson|read
+ * FILE */
 #include <cjson/cJSON.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -140,8 +140,8 @@ one_run(const struct plan *p, unsigned nthreads, const char *dir, bool record)
 			err_sys(&err, "%s", path);
 			die(&err);
 		}
-		if (!(journal = journal_new(dir, &(struct journal_head){ "bench", NULL, "{}" }, &err)) ||
-		    journal_publish(journal, &err) < 0)
+		if (!(journal = journal_new(dir, &(struct journal_head){ "bench", NULL, "{}" },
+		    &err)) || journal_publish(journal, &err) < 0)
 			die(&err);
 		head.options.fd = fd;
 		progress = progress_new(&head.options);
@@ -232,8 +232,8 @@ run_alone(size_t n, unsigned nthreads)
 	c = one_run(p, nthreads, NULL, false);
 	getrusage(RUSAGE_SELF, &usage);
 	printf("%zu tasks, %u threads, the scheduler alone: wall %.1f, CPU %.1f us a task; "
-	    "memory of a task: graph %.0f, plan %.0f, run %.0f bytes\n", n, nthreads, c.wall_us, c.cpu_us,
-	    (graph - before) / (double)n, (planned - graph) / (double)n,
+	    "memory of a task: graph %.0f, plan %.0f, run %.0f bytes\n", n, nthreads, c.wall_us,
+	    c.cpu_us, (graph - before) / (double)n, (planned - graph) / (double)n,
 	    ((double)usage.ru_maxrss * 1024 - planned) / (double)n);
 	plan_free(p);
 	graph_free(g);

@@ -35,13 +35,15 @@ struct backend_request {
 struct backend {
 	void *self;
 	/* The project is parsed: info is borrowed until free. */
-	int (*parsed)(void *self, const struct worker_info **info, struct run_args *args, struct err *err);
+	int (*parsed)(void *self, const struct worker_info **info, struct run_args *args,
+	    struct err *err);
 	int (*begin)(void *self, const char *const *ids, size_t nids, int lock_fd,
 	    const struct worker_ready **ready, struct err *err);
 	struct runner (*runner)(void *self);
-	struct runner (*dry)(void *self);  /* after parsed: says what would run; NULL: as dbt would */
-	int (*finish)(void *self, const struct worker_outcome *outcomes, size_t noutcomes, bool cancelled,
-	    const struct worker_end **end, struct err *err);
+	/* after parsed: says what would run; NULL: as dbt would */
+	struct runner (*dry)(void *self);
+	int (*finish)(void *self, const struct worker_outcome *outcomes, size_t noutcomes,
+	    bool cancelled, const struct worker_end **end, struct err *err);
 	bool (*interrupted)(void *self);   /* a signal ended parsed, begin or finish */
 	void (*free)(void *self);
 	/* Before begin: what earlier runs left (worker_set_past()). NULL: of no use to it. */

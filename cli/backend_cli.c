@@ -1,7 +1,7 @@
 /*
- * backend_cli.c -- one dbt command a node (executor/runner_cli.h), for a dbt that is not dbt-core in
- * Python. `dbt parse` writes the manifest; what dbt would resolve is read from the command line and
- * the manifest (cli/offline.h): profile, environment and project flags still count in every
+ * backend_cli.c -- one dbt command a node (executor/runner_cli.h), for a dbt that is not dbt-core
+ * in Python. `dbt parse` writes the manifest; what dbt would resolve is read from the command line
+ * and the manifest (cli/offline.h): profile, environment and project flags still count in every
  * command dbt runs, but not for what heddle itself decides (selection, threads).
  */
 #include "cli/backend.h"
@@ -136,8 +136,8 @@ parsed(void *self, const struct worker_info **info, struct run_args *args, struc
 /* ---- the nodes ---- */
 
 static int
-begin(void *self, const char *const *ids, size_t nids, int lock_fd, const struct worker_ready **ready,
-    struct err *err)
+begin(void *self, const char *const *ids, size_t nids, int lock_fd,
+    const struct worker_ready **ready, struct err *err)
 {
 	static const char *const command[] = { "dbt", NULL };
 	struct cli_backend *b = self;

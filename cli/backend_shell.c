@@ -1,7 +1,7 @@
 /*
- * backend_shell.c -- a command of the user's for each node (executor/runner_shell.h). Nothing parses
- * the project: the manifest is the one given, or that of the target folder. Options that only dbt
- * understands would reach nobody, so they are refused.
+ * backend_shell.c -- a command of the user's for each node (executor/runner_shell.h). Nothing
+ * parses the project: the manifest is the one given, or that of the target folder. Options that
+ * only dbt understands would reach nobody, so they are refused.
  */
 #include "cli/backend.h"
 
@@ -32,7 +32,8 @@ check_rest(const struct offline *o, struct err *err)
 {
 	static const char *const fine[] = {
 		"--state", "--target", "-t", "--use-colors", "--no-use-colors", "--version-check",
-		"--no-version-check", "--send-anonymous-usage-stats", "--no-send-anonymous-usage-stats",
+		"--no-version-check", "--send-anonymous-usage-stats",
+		"--no-send-anonymous-usage-stats",
 		"--partial-parse", "--no-partial-parse", "--print", "--no-print",
 	};
 
@@ -45,7 +46,8 @@ check_rest(const struct offline *o, struct err *err)
 			k++;
 		if (word[0] != '-' || k < sizeof(fine) / sizeof(fine[0]))
 			continue;
-		err_set(err, "%.*s: the shell runner cannot hand an option of dbt on", (int)n, word);
+		err_set(err, "%.*s: the shell runner cannot hand an option of dbt on", (int)n,
+		    word);
 		return err_hint(err, "write it into the command");
 	}
 	return 0;
@@ -100,7 +102,8 @@ parsed(void *self, const struct worker_info **info, struct run_args *args, struc
 	if (offline_arguments(o, &b->rq, b->rq.manifest, err) < 0 || check_rest(o, err) < 0)
 		return -1;
 	if (!fs_exists(o->project.manifest)) {
-		err_set(err, "%s: no manifest, and the shell runner has no dbt that would write one",
+		err_set(err,
+		    "%s: no manifest, and the shell runner has no dbt that would write one",
 		    o->project.manifest);
 		return err_hint(err, "name one: --manifest FILE, or `dbt parse` writes it");
 	}
@@ -112,8 +115,8 @@ parsed(void *self, const struct worker_info **info, struct run_args *args, struc
 }
 
 static int
-begin(void *self, const char *const *ids, size_t nids, int lock_fd, const struct worker_ready **ready,
-    struct err *err)
+begin(void *self, const char *const *ids, size_t nids, int lock_fd,
+    const struct worker_ready **ready, struct err *err)
 {
 	struct shell_backend *b = self;
 
@@ -175,7 +178,8 @@ backend_start_shell(struct backend *b, const struct backend_request *rq, struct 
 
 	if (!rq->command || text_is_blank(rq->command)) {
 		err_set(err, "--runner shell: which command?");
-		return err_hint(err, "--command 'docker run --rm shop dbt {verb} --select {select}', or "
+		return err_hint(err,
+		    "--command 'docker run --rm shop dbt {verb} --select {select}', or "
 		    "`command:` in heddle.yml");
 	}
 	self = xcalloc(1, sizeof(*self));

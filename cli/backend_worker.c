@@ -29,7 +29,8 @@ hint_at_folder(const struct worker_backend *b, struct err *err)
 	char *file = fs_join(b->project_dir, "dbt_project.yml");
 
 	if (!fs_exists(file) && !err->hint)
-		err_hint(err, "there is no dbt_project.yml here; go to the project's folder, or give --project-dir");
+		err_hint(err, "there is no dbt_project.yml here; go to the project's folder, or "
+		    "give --project-dir");
 	free(file);
 	return -1;
 }
@@ -45,10 +46,11 @@ parsed(void *self, const struct worker_info **info, struct run_args *args, struc
 }
 
 static int
-begin(void *self, const char *const *ids, size_t nids, int lock_fd, const struct worker_ready **ready,
-    struct err *err)
+begin(void *self, const char *const *ids, size_t nids, int lock_fd,
+    const struct worker_ready **ready, struct err *err)
 {
-	return worker_begin(((struct worker_backend *)self)->worker, ids, nids, lock_fd, ready, err);
+	return worker_begin(((struct worker_backend *)self)->worker, ids, nids, lock_fd, ready,
+	    err);
 }
 
 static struct runner
@@ -61,8 +63,8 @@ static int
 finish(void *self, const struct worker_outcome *outcomes, size_t noutcomes, bool cancelled,
     const struct worker_end **end, struct err *err)
 {
-	return worker_finish(((struct worker_backend *)self)->worker, outcomes, noutcomes, cancelled, end,
-	    err);
+	return worker_finish(((struct worker_backend *)self)->worker, outcomes, noutcomes,
+	    cancelled, end, err);
 }
 
 static bool

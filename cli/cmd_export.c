@@ -252,7 +252,8 @@ check_limit(const struct exporter *x, size_t n, struct err *err)
 	if (x->limit == 0 || n <= limit)
 		return 0;
 	err_set(err, "%zu nodes are too many for a readable %s (limit %zu)", n, x->name, limit);
-	return err_hint(err, "narrow them with --select or --focus, or allow them with --limit %zu", n);
+	return err_hint(err,
+	    "narrow them with --select or --focus, or allow them with --limit %zu", n);
 }
 
 /* Times come into an export only when asked for: else it would change with every run. */
@@ -329,7 +330,8 @@ read_options(struct making *m, struct err *err)
 	if (read_shape(&m->job, m->x, err) < 0)
 		return -1;
 	if (!m->x->tells && (o.url || o.data_namespace))
-		return err_set(err, "%s tells of no run: --url and --dataset-namespace are openlineage's", m->x->name);
+		return err_set(err, "%s tells of no run: --url and --dataset-namespace are "
+		    "openlineage's", m->x->name);
 	if (!m->x->runs && task_opts_given()) {
 		err_set(err, "%s runs nothing: it takes no option of tasks", m->x->name);
 		return err_hint(err, "`heddle export --help` lists them apart");
@@ -378,7 +380,8 @@ choose_nodes(struct making *m, struct err *err)
 {
 	unsigned all = (1u << NKINDS) - 1;
 
-	if (select_opts_resolve(all, all, m->x->fields | m->policies.fields, m->g, &m->nodes, err) < 0)
+	if (select_opts_resolve(all, all, m->x->fields | m->policies.fields, m->g, &m->nodes,
+	    err) < 0)
 		return -1;
 	if (o.focus && find_focus(m->g, &m->focus, err) < 0)
 		return -1;
@@ -532,18 +535,20 @@ check_file(struct err *err)
 	if (read_checked(&was, &root, err) < 0)
 		goto out;
 	if (!stamp_find(&stamp, &a, buf_str(&was)) || stamp.nwords < 3) {
-		err_set(err, "%s: not made by heddle export: it has no line `heddle export ... plan=...`",
+		err_set(err,
+		    "%s: not made by heddle export: it has no line `heddle export ... plan=...`",
 		    o.check);
 		goto out;
 	}
 	if (find_target(stamp.words[2], &x, err) < 0 ||
-	    opts_parse((int)stamp.nwords - 2, (char **)(uintptr_t)(stamp.words + 2), tables, NULL, NULL,
-	        err) < 0) {
+	    opts_parse((int)stamp.nwords - 2, (char **)(uintptr_t)(stamp.words + 2), tables, NULL,
+	        NULL, err) < 0) {
 		err_prefix(err, "%s", o.check);
 		goto out;
 	}
 	if (make_export(x, &is, err) == 0)
-		code = root ? compare_folder(&stamp, root, &is, err) : compare(&stamp, &was, &is, err);
+		code = root ? compare_folder(&stamp, root, &is, err) : compare(&stamp, &was, &is,
+		    err);
 out:
 	free(root);
 	buf_release(&was);
@@ -571,7 +576,8 @@ run_export(int argc, char **argv, struct err *err)
 	} else if (rest.n != 1 || o.check) {
 		err_set(err, o.check ? "--check takes no target: the file names it" :
 		    rest.n ? "one target at a time" : "no target given");
-		err_hint(err, "heddle export svg -o lineage.svg; `heddle export --list` lists the targets");
+		err_hint(err,
+		    "heddle export svg -o lineage.svg; `heddle export --list` lists the targets");
 	} else if (find_target(rest.v[0], &x, err) == 0 && make_export(x, &out, err) == 0) {
 		code = put(x, &out, err) < 0 ? EXIT_BAD_INPUT : EXIT_GOOD;
 	}

@@ -194,7 +194,8 @@ list_node(struct view *v, struct err *err)
 		rc = history_read_node(v->reader, &runs, v->o.node, &a, err);
 	if (rc == 0 && a.n == 0) {
 		rc = err_set(err, "no node '%s' in the last %zu runs", v->o.node, runs.n);
-		err_hint(err, "give its name, PACKAGE.NAME or unique id; --runs N looks further back");
+		err_hint(err,
+		    "give its name, PACKAGE.NAME or unique id; --runs N looks further back");
 	}
 	for (size_t i = 0; rc == 0 && i < a.n; i++)
 		add_attempt(t, &a, &a.v[i], &runs.v[a.v[i].run]);

@@ -111,7 +111,8 @@ find_output(const char *name, struct err *err)
 	}
 	near = text_closest(name, names, NOUTPUTS);
 	err_set(err, "--output: '%s' is not a form of output", name);
-	err_hint(err, near ? "did you mean '%s'?" : "one of selector, name, path, json, unique-id", near);
+	err_hint(err,
+	    near ? "did you mean '%s'?" : "one of selector, name, path, json, unique-id", near);
 	return NULL;
 }
 
@@ -132,7 +133,8 @@ struct ls_opts {
 	bool quiet, help;
 };
 
-/* Options of dbt that decide nothing once the manifest is there: taken, like `dbt ls` takes them. */
+/* Options of dbt that decide nothing once the manifest is there: taken, like `dbt ls` takes
+ * them. */
 static int
 take_dbt_option(void *self, char **argv, int at, int argc)
 {
@@ -143,7 +145,8 @@ take_dbt_option(void *self, char **argv, int at, int argc)
 	for (size_t i = 0; n > 0 && i < sizeof(telling) / sizeof(telling[0]); i++)
 		if (strncmp(argv[at], telling[i], strlen(telling[i])) == 0 &&
 		    (argv[at][strlen(telling[i])] == '\0' || argv[at][strlen(telling[i])] == '='))
-			log_warn("%s changes nothing here: the manifest was written with its own", argv[at]);
+			log_warn("%s changes nothing here: the manifest was written with its own",
+			    argv[at]);
 	return n;
 }
 
@@ -219,11 +222,14 @@ ls_help(const struct opt_group *groups)
 	const struct selector_method *methods = selector_method_all(&n);
 
 	command_help(&cmd_ls, groups);
-	puts("\nselection: words are added up, x,y takes what both take; +x and x+ take what is before and\n"
-	    "after, 2+x two steps of it, @x all that x+ needs. Methods (METHOD:VALUE; a plain word is a\n"
+	puts("\nselection: words are added up, x,y takes what both take; +x and x+ take what is "
+	    "before and\n"
+	    "after, 2+x two steps of it, @x all that x+ needs. Methods (METHOD:VALUE; a plain "
+	    "word is a\n"
 	    "name, a folder of names, a path or a file):");
 	for (size_t i = 0; i < n; i++)
-		printf("%s%s%s", i % 8 ? " " : "  ", methods[i].name, i % 8 == 7 || i + 1 == n ? "\n" : "");
+		printf("%s%s%s", i % 8 ? " " : "  ", methods[i].name,
+		    i % 8 == 7 || i + 1 == n ? "\n" : "");
 	return EXIT_GOOD;
 }
 
@@ -232,7 +238,8 @@ ls_main(int argc, char **argv, struct err *err)
 {
 	struct ls_opts o = { .output = "selector" };
 	const struct opt own[] = {
-		{ 'm', "models|model", "WORDS", OPT_WORDS, &selecting.models, "like --select, models only" },
+		{ 'm', "models|model", "WORDS", OPT_WORDS, &selecting.models,
+		  "like --select, models only" },
 		{ 0, "output", "FORM", OPT_TEXT, &o.output,
 		  "selector, name, path, json or unique-id (selector)" },
 		{ 0, "output-keys", "KEYS", OPT_WORDS, &o.keys,
@@ -243,7 +250,8 @@ ls_main(int argc, char **argv, struct err *err)
 	};
 	const struct opt *const tables[] = { select_opts, source_opts, own, NULL };
 	const struct opt_group groups[] = {
-		{ "selection", select_opts }, { "what to read", source_opts }, { "of ls", own }, { 0 }
+		{ "selection", select_opts }, { "what to read", source_opts }, { "of ls", own },
+		{ 0 }
 	};
 	const struct opt_unknown unknown = { NULL, take_dbt_option, dbt_opt_names };
 	int code = EXIT_BAD_INPUT;
@@ -265,7 +273,8 @@ const struct command cmd_ls = {
 	.examples =
 	    "  heddle ls --select +orders\n"
 	    "  heddle ls --select state:modified+ --state prod --resource-type model\n"
-	    "  heddle ls --select tag:nightly,config.materialized:incremental --exclude path:models/old\n"
+	    "  heddle ls --select tag:nightly,config.materialized:incremental --exclude "
+	    "path:models/old\n"
 	    "  heddle ls --output json --output-keys name config.materialized\n",
 	.run = ls_main,
 };

@@ -24,7 +24,8 @@ int dbt_words_add(struct words *out, struct arena *arena, const char *args, bool
  * and what is shown is equal. */
 bool dbt_words_same(const char *args, const char *other);
 
-/* For opts_parse(): takes the option of dbt's at argv[at], with its values, into self, a struct words.
+/* For opts_parse(): takes the option of dbt's at argv[at], with its values, into self, a struct
+ * words.
  * How many of argv those were; 0 = not an option of dbt. */
 int dbt_words_take(void *self, char **argv, int at, int argc);
 

@@ -232,7 +232,8 @@ offline_release(struct offline *o)
 	struct worker_info *i = &o->info;
 	char *const texts[] = {
 		i->dbt_version, i->adapter, i->project_name, i->target_name, i->project_root,
-		i->target_path, i->manifest_path, i->result_path, i->invocation_id, i->args, i->flags,
+		i->target_path, i->manifest_path, i->result_path, i->invocation_id, i->args,
+		    i->flags,
 		i->metadata,
 	};
 

@@ -202,12 +202,13 @@ record_check_target(const char *settings, const struct worker_info *info, struct
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < sizeof(parts) / sizeof(parts[0]); i++) {
-		const char *then = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(doc, parts[i].key));
+		const char *then = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(doc,
+		    parts[i].key));
 		const char *now = parts[i].now ? parts[i].now : "";
 
 		if (then && strcmp(then, now) != 0) {
-			rc = err_set(err, "the run to continue used %s '%s', now it is '%s'", parts[i].key, then,
-			    now);
+			rc = err_set(err, "the run to continue used %s '%s', now it is '%s'",
+			    parts[i].key, then, now);
 			err_hint(err, "continue it with the settings it had, or start anew");
 		}
 	}

@@ -48,8 +48,8 @@ int record_find(struct journal_run *run, const char *dir, const char *name, stru
 int record_command(const char *name);
 
 /* A run that dbt itself wrote to target/run_results.json after the newest one recorded in dir, as
- * if we had recorded it; its path is that file's. Commands that run no nodes of ours (compile, docs)
- * write that file too: they are no runs. 1, 0 or -1 as above. */
+ * if we had recorded it; its path is that file's. Commands that run no nodes of ours (compile,
+ * docs) write that file too: they are no runs. 1, 0 or -1 as above. */
 int record_find_dbt(struct journal_run *run, const char *dir, const char *target, struct err *err);
 
 /* The newest run of the same settings, when it has not ended well. 1, 0 or -1 as above. */

@@ -55,7 +55,8 @@ restore_typed(struct run_request *rq, struct arena *arena, const cJSON *doc, str
 		return err_set(err, "the record of the run has no arguments");
 	cJSON_ArrayForEach(item, list) {
 		if (!cJSON_IsString(item))
-			return err_set(err, "the record of the run has an argument that is no text");
+			return err_set(err,
+			    "the record of the run has an argument that is no text");
 		if (strstr(item->valuestring, SECRETS_MASK))
 			return err_set(err, "the run's arguments held a secret, which is not kept");
 		words_add(&rq->dbt, arena_strdup(arena, item->valuestring));
@@ -80,7 +81,8 @@ restore_args(struct run_request *rq, struct arena *arena, const cJSON *doc,
 		cJSON_free(printed);
 	}
 	if (rc < 0)
-		return err->hint ? rc : err_hint(err, "run it anew: heddle %s", plan_command_name(rq->command));
+		return err->hint ? rc : err_hint(err, "run it anew: heddle %s",
+		    plan_command_name(rq->command));
 	/* Of two the last one counts. */
 	if (given->project_dir)
 		words_add(&rq->dbt, arena_printf(arena, "--project-dir=%s", given->project_dir));
@@ -89,7 +91,8 @@ restore_args(struct run_request *rq, struct arena *arena, const cJSON *doc,
 	if (given->threads)
 		words_add(&rq->dbt, arena_printf(arena, "--threads=%s", given->threads));
 	else if (number_of(doc, "threads", 0) > 0)
-		words_add(&rq->dbt, arena_printf(arena, "--threads=%d", (int)number_of(doc, "threads", 0)));
+		words_add(&rq->dbt,
+		    arena_printf(arena, "--threads=%d", (int)number_of(doc, "threads", 0)));
 	return 0;
 }
 

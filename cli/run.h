@@ -44,8 +44,10 @@ struct run_request {
 	bool no_board;                 /* a line a node on a terminal too */
 	bool freshness;                /* check the sources that the selection comes from, too */
 	enum stale_rule skip_stale;    /* what need not run when they are stale */
-	bool resume;                   /* continue the unfinished run of the same settings, if any */
-	bool rebuild_tested;           /* of a continued run: a failed test's model runs again first */
+	/* continue the unfinished run of the same settings, if any */
+	bool resume;
+	/* of a continued run: a failed test's model runs again first */
+	bool rebuild_tested;
 	const char *state_dir;         /* folder of the journals, or NULL: in the target folder */
 	const struct journal_run *earlier;   /* continue this one; or NULL */
 	unsigned retries;              /* RUN_NOT_GIVEN: heddle.yml's, or built in */
@@ -54,7 +56,8 @@ struct run_request {
 	int64_t deadline_ms;           /* wall clock: nothing starts past it; 0: none */
 	int64_t grace_ms;
 	enum schedule_order order;
-	const char *runner;            /* "worker", "cli", "shell" (cli/backend.h); NULL: heddle.yml's, or worker */
+	/* "worker", "cli", "shell" (cli/backend.h); NULL: heddle.yml's, or worker */
+	const char *runner;
 	const char *template;          /* the shell runner's command; NULL: heddle.yml's */
 	const char *manifest;          /* for a runner that parses nothing; or NULL: the target's */
 	const char *python;            /* or NULL: executor/python.h finds one */

@@ -65,13 +65,16 @@ struct run {
 	char *record_dir;              /* journals of all runs */
 	struct journal_run found;      /* what --resume has found; else empty */
 	const struct journal_run *earlier;   /* the run that this one continues, or NULL */
-	char since[64];                /* when the first of the runs began that this one continues, or
-	                                * it itself, as dbt writes times */
+	/* when the first of the runs began that this one continues, or it itself, as dbt writes
+	 * times */
+	char since[64];
 	char **dead_runs;              /* ids, for the backend */
-	const char *const *elsewhere;  /* entries of nodes that other runs ran, NULL-ended, or NULL */
+	/* entries of nodes that other runs ran, NULL-ended, or NULL */
+	const char *const *elsewhere;
 	struct schedule_known *known;  /* by task: results of an earlier run; or NULL */
 	size_t nagain;                 /* of them, not ended well */
-	bool unwritten;                /* the earlier run was killed, or could not write its results */
+	/* the earlier run was killed, or could not write its results */
+	bool unwritten;
 	struct results *results;
 	struct sources *sources;
 	struct stale *stale;           /* NULL: no source is checked */

@@ -146,7 +146,8 @@ say_dry(void *self, const struct run_event *ev, struct err *err)
 int
 run_dry(struct run *r, struct err *err)
 {
-	const struct runner runner = r->dbt_runs.dry ? r->dbt_runs.dry(r->dbt_runs.self) : runner_dry();
+	const struct runner runner = r->dbt_runs.dry ? r->dbt_runs.dry(r->dbt_runs.self)
+	    : runner_dry();
 	const struct observer observer = { .event = say_dry };
 
 	return run_schedule(r, &runner, &observer, 1, err) < 0 ? EXIT_BAD_INPUT : EXIT_GOOD;
@@ -174,7 +175,8 @@ cancel_nothing(void *self, const struct job *job)
 static int
 run_nothing_left(struct run *r)
 {
-	progress_log(r->progress, NULL, "info", "nothing to do: every node of that run has succeeded");
+	progress_log(r->progress, NULL, "info",
+	    "nothing to do: every node of that run has succeeded");
 	return EXIT_GOOD;
 }
 

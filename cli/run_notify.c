@@ -52,7 +52,8 @@ was_failing(const struct task *t)
 {
 	int s = t->last_status ? result_status_find(t->last_status) : -1;
 
-	return s == RESULT_ERROR || s == RESULT_FAIL || s == RESULT_PARTIAL || s == RESULT_RUNTIME_ERROR;
+	return s == RESULT_ERROR || s == RESULT_FAIL || s == RESULT_PARTIAL ||
+	    s == RESULT_RUNTIME_ERROR;
 }
 
 /* Whom nodes belong to. */
@@ -81,15 +82,17 @@ owner_of(struct owners *o, const struct node *n)
 static struct notify_node
 describe(struct owners *owners, const struct run_task *t)
 {
-	return (struct notify_node){ .node = t->task->node, .owner = owner_of(owners, t->task->node),
-		.status = t->status, .class = t->class, .message = t->message, .attempts = t->attempts,
+	return (struct notify_node){ .node = t->task->node,
+		.owner = owner_of(owners, t->task->node),
+		.status = t->status, .class = t->class, .message = t->message,
+		.attempts = t->attempts,
 		.busy_ms = t->busy_ms };
 }
 
 /* failed, recovered: room for all tasks. */
 static void
-count(const struct run *r, struct owners *owners, struct notify_run *out, struct notify_node *failed,
-    struct notify_node *recovered)
+count(const struct run *r, struct owners *owners, struct notify_run *out,
+    struct notify_node *failed, struct notify_node *recovered)
 {
 	const struct run_task *tasks;
 	size_t n;

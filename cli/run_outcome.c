@@ -1,5 +1,5 @@
-/* run_outcome.c -- what is said and kept of a run: its progress, its hooks' results, its artifacts, the
- * summary, whether it failed. The journal and the history keep themselves (executor/). */
+/* run_outcome.c -- what is said and kept of a run: its progress, its hooks' results, its artifacts,
+ * the summary, whether it failed. The journal and the history keep themselves (executor/). */
 #include "cli/run_inside.h"
 
 #include <stdlib.h>
@@ -34,7 +34,8 @@ run_start_progress(struct run *r)
 			.fd = STDOUT_FILENO,
 			.format = wants_json(r) ? PROGRESS_JSON : PROGRESS_TEXT,
 			.quiet = r->info->quiet,
-			.colour = r->info->use_colors && isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
+			.colour = r->info->use_colors && isatty(STDOUT_FILENO) &&
+			    !getenv("NO_COLOR"),
 			.board = run_wants_board(r),
 			.root = r->info->project_root,
 		},
@@ -60,16 +61,21 @@ run_take_hooks(struct run *r, char *const *hooks, size_t n, bool at_start,
 
 	for (size_t i = 0; i < n; i++) {
 		cJSON *entry = cJSON_Parse(hooks[i]);
-		const char *id = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(entry, "unique_id"));
-		const char *word = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(entry, "status"));
+		const char *id = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(entry,
+		    "unique_id"));
+		const char *word = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(entry,
+		    "status"));
 		int status = word ? result_status_find(word) : -1;
 
 		if (rc == 0 && r->journal)
 			rc = journal_hook(r->journal, hooks[i], at_start, err);
 		results_add_hook(r->results, hooks[i], at_start);
 		if (id && status >= 0) {
-			const cJSON *time = cJSON_GetObjectItemCaseSensitive(entry, "execution_time");
-			const char *message = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(entry, "message"));
+			const cJSON *time = cJSON_GetObjectItemCaseSensitive(entry,
+			    "execution_time");
+			const char *message =
+			    cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(entry,
+			    "message"));
 
 			progress_hook(r->progress, id, (enum result_status)status, message);
 			history_hook(r->history, id, (enum result_status)status, message,
@@ -82,11 +88,13 @@ run_take_hooks(struct run *r, char *const *hooks, size_t n, bool at_start,
 	return rc;
 }
 
-/* When dbt skips every node it lists the ephemeral ones too (task/runnable.py execute_with_hooks). */
+/* When dbt skips every node it lists the ephemeral ones too (task/runnable.py
+ * execute_with_hooks). */
 static void
 skip_ephemeral(struct run *r)
 {
-	for (size_t i = set_next(&r->selected, 0); i < r->graph->nnodes; i = set_next(&r->selected, i + 1))
+	for (size_t i = set_next(&r->selected, 0); i < r->graph->nnodes; i =
+	    set_next(&r->selected, i + 1))
 		if (node_is_ephemeral(&r->graph->nodes[i]))
 			results_add_ended(r->results, &r->graph->nodes[i], RESULT_SKIPPED,
 			    SKIPPED_BY_HOOK);

@@ -67,7 +67,8 @@ run_find_earlier(struct run *r, struct err *err)
 	set_since(r);
 	if (!r->earlier)
 		return 0;
-	/* The lock of the target folder tells of this machine, this of all that share the record. */
+	/* The lock of the target folder tells of this machine, this of all that share the
+	 * record. */
 	if (!by_dbt(r->earlier) && journal_is_open(r->earlier->path)) {
 		err_set(err, "%s: that run is still under way", r->earlier->path);
 		return err_hint(err, "wait for it to end");
@@ -142,7 +143,8 @@ run_resume_earlier(struct run *r, struct err *err)
 		return 0;
 	if (check_relations(r, err) < 0)
 		return -1;
-	r->known = resume_known(r->plan, r->earlier, r->info->adapter, r->rq->rebuild_tested, &counts);
+	r->known = resume_known(r->plan, r->earlier, r->info->adapter, r->rq->rebuild_tested,
+	    &counts);
 	r->nagain = counts.again + counts.unknown;
 	r->unwritten = !r->earlier->ended || r->earlier->exit_code == EXIT_BAD_INPUT;
 	say_resumed(r, &counts);

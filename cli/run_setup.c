@@ -77,11 +77,13 @@ run_start_dbt(struct run *r, struct err *err)
 	const char *name = runner_name(r);
 
 	if (r->rq->hooks != HOOKS_ALL && strcmp(name, "worker") != 0) {
-		err_set(err, "runner %s: only the worker runs nodes without hooks, or hooks without nodes", name);
+		err_set(err, "runner %s: only the worker runs nodes without hooks, or hooks "
+		    "without nodes", name);
 		return err_hint(err, "say --runner worker");
 	}
 	if (run_checks_sources(r) && strcmp(name, "shell") == 0) {
-		err_set(err, "runner shell: a command's exit code does not tell how old a source is");
+		err_set(err,
+		    "runner shell: a command's exit code does not tell how old a source is");
 		return err_hint(err, "say --runner worker, or --runner cli");
 	}
 	if (backend_start(&r->dbt_runs, name, &rq, err) < 0)
@@ -172,7 +174,8 @@ run_begin(struct run *r, struct err *err)
 	int rc;
 
 	run_tell_past(r);
-	for (size_t i = set_next(&r->selected, 0); i < r->graph->nnodes; i = set_next(&r->selected, i + 1))
+	for (size_t i = set_next(&r->selected, 0); i < r->graph->nnodes; i =
+	    set_next(&r->selected, i + 1))
 		if (kinds & KIND_BIT(r->graph->nodes[i].kind))
 			ids[n++] = r->graph->nodes[i].id;
 	rc = r->dbt_runs.begin(r->dbt_runs.self, ids, n, r->lock_fd, &r->ready, err);

@@ -288,7 +288,8 @@ fill_parts(const struct board *b, int64_t now_ms, struct buf parts[NPARTS])
 	if (b->nskipped)
 		buf_addf(&parts[SKIPPED], "%zu skipped", b->nskipped);
 	if (b->nretries)
-		buf_addf(&parts[RETRIES], b->nretries == 1 ? "%zu retry" : "%zu retries", b->nretries);
+		buf_addf(&parts[RETRIES], b->nretries == 1 ? "%zu retry" : "%zu retries",
+		    b->nretries);
 }
 
 /* By work where times are known, else by tasks. */

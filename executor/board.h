@@ -7,8 +7,9 @@
  *   and 3 more
  *
  * It is told of the scheduler's events and asked for its lines; it knows no terminal and no clock
- * (executor/screen.h shows it, executor/progress.h has both). An event costs O(1) on average besides
- * the running tasks, a drawing O(threads), whatever the size of the plan. Names are made safe.
+ * (executor/screen.h shows it, executor/progress.h has both). An event costs O(1) on average
+ * besides the running tasks, a drawing O(threads), whatever the size of the plan. Names are made
+ * safe.
  * Times are milliseconds of any one clock. Owner: caller. Thread: one at a time. */
 #ifndef HEDDLE_EXECUTOR_BOARD_H
 #define HEDDLE_EXECUTOR_BOARD_H

@@ -2,9 +2,10 @@
  *
  *   child_init -> { child_begin -> child_run -> child_end }* -> child_release
  *
- * cancel() of a runner is child_cancel(): it finds the child by its job, so a late call for an earlier
- * attempt does nothing. The scheduler repeats it until the attempt has ended: the group gets SIGINT
- * at once, SIGTERM after half of the grace (when asked for) and SIGKILL after the whole of it.
+ * cancel() of a runner is child_cancel(): it finds the child by its job, so a late call for an
+ * earlier attempt does nothing. The scheduler repeats it until the attempt has ended: the group
+ * gets SIGINT at once, SIGTERM after half of the grace (when asked for) and SIGKILL after the whole
+ * of it.
  * Thread: begin, run and end on the pool thread; cancel from any. */
 #ifndef HEDDLE_EXECUTOR_CHILD_H
 #define HEDDLE_EXECUTOR_CHILD_H

@@ -94,8 +94,8 @@ by_word(const struct failure *f, bool one_databases)
 static struct classified
 verdict(const struct classify_rule *r, const char *by)
 {
-	return (struct classified){ .class = r->class, .by = by, .what = r->what, .adapter = r->adapter,
-		.why = r->why, .source = r->source };
+	return (struct classified){ .class = r->class, .by = by, .what = r->what,
+		.adapter = r->adapter, .why = r->why, .source = r->source };
 }
 
 struct classified

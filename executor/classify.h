@@ -1,10 +1,10 @@
 /* executor/classify.h -- why an attempt failed, from what dbt and the driver say.
  *
- * The tables of classify_rules.c are the whole knowledge: SQLSTATE and HTTP codes, exception classes
- * of dbt and drivers, and words of the message, each row with its reason and with the document it
- * was taken from. Asked in this order: the code; words that only one database writes; the exception
- * classes, the innermost first; words that several write. The last two only without a code: it is
- * the database's own word, and the message may hold the user's.
+ * The tables of classify_rules.c are the whole knowledge: SQLSTATE and HTTP codes, exception
+ * classes of dbt and drivers, and words of the message, each row with its reason and with the
+ * document it was taken from. Asked in this order: the code; words that only one database writes;
+ * the exception classes, the innermost first; words that several write. The last two only without a
+ * code: it is the database's own word, and the message may hold the user's.
  * Pure: touches no clock, no file. Thread: any. */
 #ifndef HEDDLE_EXECUTOR_CLASSIFY_H
 #define HEDDLE_EXECUTOR_CLASSIFY_H

@@ -226,7 +226,8 @@ pool_select(struct config_reader *rd, const struct ynode *v, const char *name, v
 static int
 read_pools(struct config_reader *rd, const struct ynode *v, const char *name, void *into)
 {
-	static const struct config_key keys[] = { { "slots", pool_slots }, { "select", pool_select } };
+	static const struct config_key keys[] = { { "slots", pool_slots },
+	    { "select", pool_select } };
 	struct config *c = into;
 
 	if (v->type != YT_MAP)
@@ -247,7 +248,8 @@ read_pools(struct config_reader *rd, const struct ynode *v, const char *name, vo
 		if (rc < 0)
 			return -1;
 		if (p->slots == 0)
-			return config_refuse(rd, value, "pool '%s': '%s' is missing", p->name, "slots");
+			return config_refuse(rd, value, "pool '%s': '%s' is missing", p->name,
+			    "slots");
 		c->npools++;
 	}
 	return 0;
@@ -309,7 +311,8 @@ read_transient(struct config_reader *rd, const struct ynode *v, const char *name
 		if (config_text(rd, item, name, &c->transient[i]) < 0)
 			return -1;
 		if (regcomp(&re, c->transient[i], REG_EXTENDED | REG_NOSUB) != 0)
-			return config_refuse(rd, item, "%s: '%s' is no regular expression", name, c->transient[i]);
+			return config_refuse(rd, item, "%s: '%s' is no regular expression", name,
+			    c->transient[i]);
 		regfree(&re);
 		c->ntransient++;
 	}
@@ -324,7 +327,8 @@ check_pools(struct config *c, struct err *err)
 		const struct policy_patch *p = &c->rules[i].patch;
 
 		if (p->has & 1u << POLICY_POOL && !config_pool(c, p->value.pool)) {
-			err_set(err, "%s: pool '%s' is not defined", c->rules[i].origin, p->value.pool);
+			err_set(err, "%s: pool '%s' is not defined", c->rules[i].origin,
+			    p->value.pool);
 			return err_hint(err, "add it: pools: {%s: 2}", p->value.pool);
 		}
 	}
@@ -350,8 +354,10 @@ static int
 read_file(struct config_reader *rd, const struct ynode *root, void *into)
 {
 	static const struct config_key keys[] = {
-		{ "threads", read_threads }, { "retries", default_retries }, { "timeout", default_timeout },
-		{ "runner", read_runner }, { "command", read_command }, { "rules", read_rules }, { "pools", read_pools }, { "transient", read_transient },
+		{ "threads", read_threads }, { "retries", default_retries },
+		{ "timeout", default_timeout },
+		{ "runner", read_runner }, { "command", read_command }, { "rules", read_rules },
+		{ "pools", read_pools }, { "transient", read_transient },
 		{ "on_failure", config_notify }, { "on_success", config_notify },
 		{ "on_recovery", config_notify },
 	};
@@ -396,7 +402,8 @@ static int
 read_node(struct config_reader *rd, const struct ynode *root, void *into)
 {
 	static const struct config_key keys[] = {
-		{ "retries", read_retries }, { "timeout", read_timeout }, { "pool", read_pool_name },
+		{ "retries", read_retries }, { "timeout", read_timeout },
+		{ "pool", read_pool_name },
 		{ "priority", read_priority },
 	};
 

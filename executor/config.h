@@ -3,9 +3,10 @@
  *
  *   config_load -> (per rule: select, policy_patch()) -> config_node_patch() -> config_release
  *
- * Precedence: flag > node meta > rules > defaults of the file > built in; rules merge key by key, the
- * later rule wins.
- * Errors: -1 with err "FILE:LINE: what", and "did you mean" for unknown keys. The file is checked whole.
+ * Precedence: flag > node meta > rules > defaults of the file > built in; rules merge key by key,
+ * the later rule wins.
+ * Errors: -1 with err "FILE:LINE: what", and "did you mean" for unknown keys. The file is checked
+ * whole.
  * Owner: the config's arena; strings live as long as it. Thread: main.
  */
 #ifndef HEDDLE_EXECUTOR_CONFIG_H
@@ -46,7 +47,8 @@ struct policy_patch {
 	struct task_policy value;
 };
 
-/* Copies what the patch has; from[s] (NULL: not wanted) is set to `origin` for each setting taken. */
+/* Copies what the patch has; from[s] (NULL: not wanted) is set to `origin` for each setting
+ * taken. */
 void policy_patch(struct task_policy *to, const struct policy_patch *patch, const char *origin,
     const char *from[NPOLICY_SETTINGS]);
 
@@ -89,6 +91,7 @@ void config_release(struct config *c);
 int config_node_patch(struct config *c, const char *json, bool inside, struct policy_patch *out,
     struct err *err);
 
-const struct config_pool *config_pool(const struct config *c, const char *name);   /* NULL: unknown */
+/* NULL: unknown */
+const struct config_pool *config_pool(const struct config *c, const char *name);
 
 #endif

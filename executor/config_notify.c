@@ -15,7 +15,8 @@ static bool
 is_secret(const char *url)
 {
 	static const char *const places[] = {
-		"hooks.slack.com/", "discord.com/api/webhooks/", "discordapp.com/api/webhooks/", ".webhook.office.com/",
+		"hooks.slack.com/", "discord.com/api/webhooks/", "discordapp.com/api/webhooks/",
+		".webhook.office.com/",
 		"chat.googleapis.com/", "hooks.zapier.com/", "events.pagerduty.com/integration/",
 	};
 	const char *host = strstr(url, "://"), *at = strchr(url, '@');
@@ -36,7 +37,8 @@ hook_url(struct config_reader *rd, const struct ynode *v, const char *name, void
 	if (config_text(rd, v, name, &h->url) < 0)
 		return -1;
 	if (is_secret(h->url)) {
-		config_refuse(rd, v, "%s: %s", name, "this address is a secret, and this file is no place for one");
+		config_refuse(rd, v, "%s: %s", name,
+		    "this address is a secret, and this file is no place for one");
 		return err_hint(rd->err, "put it into the environment: url: env:SLACK_URL");
 	}
 	if (text_starts(h->url, "env:") ? h->url[4] != '\0' :
@@ -90,7 +92,8 @@ hook_headers(struct config_reader *rd, const struct ynode *v, const char *name, 
 		    config_text(rd, v->items[i], to->name, &to->value) < 0)
 			return -1;
 		if (strpbrk(to->name, "\r\n: ") || strpbrk(to->value, "\r\n"))
-			return config_refuse(rd, v->keys[i], "%s: '%s' is no header", name, to->name);
+			return config_refuse(rd, v->keys[i], "%s: '%s' is no header", name,
+			    to->name);
 		h->nheaders++;
 	}
 	return 0;

@@ -1,4 +1,5 @@
-/* executor/config_notify.h -- on_failure, on_success and on_recovery of heddle.yml; for config.c. */
+/* executor/config_notify.h -- on_failure, on_success and on_recovery of heddle.yml; for
+ * config.c. */
 #ifndef HEDDLE_EXECUTOR_CONFIG_NOTIFY_H
 #define HEDDLE_EXECUTOR_CONFIG_NOTIFY_H
 

@@ -57,8 +57,8 @@ config_number(struct config_reader *rd, const struct ynode *n, const char *key,
 		*out = v;
 		return 0;
 	}
-	snprintf(expected, sizeof(expected), "a %snumber from %g to %g", whole ? "whole " : "", range[0],
-	    range[1]);
+	snprintf(expected, sizeof(expected), "a %snumber from %g to %g", whole ? "whole " : "",
+	    range[0], range[1]);
 	return config_refuse(rd, n, "%s: expected %s", key, expected);
 }
 
@@ -118,7 +118,8 @@ config_mapping(struct config_reader *rd, const struct ynode *map, const char *wh
 	if (map->type != YT_MAP)
 		return config_refuse(rd, map, "%s: expected %s", what, "a mapping");
 	if (map->twice)
-		return config_refuse(rd, map->twice, "%s: '%s' stands twice", what, map->twice->text);
+		return config_refuse(rd, map->twice, "%s: '%s' stands twice", what,
+		    map->twice->text);
 	for (size_t k = 0; k < map->n; k++) {
 		size_t i = 0;
 

@@ -41,7 +41,8 @@ int config_word(struct config_reader *rd, const struct ynode *n, const char *key
 /* A mapping is read by a table: each key at most once, unknown ones refused. */
 struct config_key {
 	const char *name;
-	int (*read)(struct config_reader *rd, const struct ynode *value, const char *name, void *into);
+	int (*read)(struct config_reader *rd, const struct ynode *value, const char *name,
+	    void *into);
 };
 
 int config_mapping(struct config_reader *rd, const struct ynode *map, const char *what,

@@ -46,7 +46,8 @@ load(struct err *err)
 		curl.handle = dlopen(files[i], RTLD_NOW | RTLD_LOCAL);
 	if (!curl.handle)
 		return err_set(err, "libcurl cannot be loaded: %s", dlerror());
-	if (find("curl_easy_init", &curl.easy_init) && find("curl_easy_setopt", &curl.easy_setopt) &&
+	if (find("curl_easy_init", &curl.easy_init) &&
+	    find("curl_easy_setopt", &curl.easy_setopt) &&
 	    find("curl_easy_getinfo", &curl.easy_getinfo) &&
 	    find("curl_easy_perform", &curl.easy_perform) &&
 	    find("curl_easy_cleanup", &curl.easy_cleanup) &&

@@ -1,8 +1,9 @@
-/* executor/http.h -- one POST to a web server. The only file that knows libcurl, which is loaded when
- * the first one is sent: most runs never need it, and it doubles the time a program takes to start.
+/* executor/http.h -- one POST to a web server. The only file that knows libcurl, which is loaded
+ * when the first one is sent: most runs never need it, and it doubles the time a program takes to
+ * start.
  *
- * TLS is checked (the system's certificates, or those of $SSL_CERT_FILE); redirects are not followed;
- * a proxy of the environment (https_proxy) is used. Thread: main. */
+ * TLS is checked (the system's certificates, or those of $SSL_CERT_FILE); redirects are not
+ * followed; a proxy of the environment (https_proxy) is used. Thread: main. */
 #ifndef HEDDLE_EXECUTOR_HTTP_H
 #define HEDDLE_EXECUTOR_HTTP_H
 

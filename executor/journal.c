@@ -43,7 +43,8 @@ sync_now(int fd)
 	return rc < 0 && errno != EINVAL && errno != ENOTSUP && errno != EROFS ? -1 : 0;
 }
 
-/* Waits until something was written, lets more gather for a moment, then syncs all of it at once. */
+/* Waits until something was written, lets more gather for a moment, then syncs all of it at
+ * once. */
 static void *
 sync_loop(void *self)
 {
@@ -129,7 +130,8 @@ add_text(struct journal *j, const char *key, const char *text)
 	text_add_json(&j->line, text);
 }
 
-/* JSON from dbt: masked, and kept on one line (it holds no raw newline, being JSON in one piece). */
+/* JSON from dbt: masked, and kept on one line (it holds no raw newline, being JSON in one
+ * piece). */
 static void
 add_json(struct journal *j, const char *key, const char *json)
 {

@@ -4,14 +4,14 @@
  *       (journal_observer() during the run) -> journal_end -> journal_free
  *   journal_read: the record of an earlier run, for `retry` and `--resume`
  *
- * One file a run: DIR/<started>-<pid>.journal, 0600; the newest JOURNAL_KEEP are kept. Names sort by
- * start, also when the clock was set back: the time is then that of the one before. It has that name
- * once all of the run that it continues is in it, so that the newest journal alone says what is left
- * to do, whenever its run is killed. An attempt's
+ * One file a run: DIR/<started>-<pid>.journal, 0600; the newest JOURNAL_KEEP are kept. Names sort
+ * by start, also when the clock was set back: the time is then that of the one before. It has that
+ * name once all of the run that it continues is in it, so that the newest journal alone says what
+ * is left to do, whenever its run is killed. An attempt's
  * start is in the file before it is dispatched, its end before it is acted on (the scheduler tells
- * observers first), so a kill of any process loses nothing. A thread of its own, which knows nothing
- * but the descriptor, syncs the file at most JOURNAL_SYNC_MS later: power loss may repeat the last
- * nodes, never damage the record.
+ * observers first), so a kill of any process loses nothing. A thread of its own, which knows
+ * nothing but the descriptor, syncs the file at most JOURNAL_SYNC_MS later: power loss may repeat
+ * the last nodes, never damage the record.
  *
  * Lines are JSON objects:
  *   {"journal": 1, "started_ms": N, "run": ID, "since": TIME, "process": MARK,
@@ -20,15 +20,17 @@
  *       MARK: of the process that writes it (util/process.h); absent where there are none
  *   {"t": ms, "id": ID, "try": N, "to": "running"}
  *   {"t": ms, "id": ID, "try": N, "to": "backoff", "class": C, "why": TEXT}
- *   {"t": ms, "id": ID, "try": N, "to": "done", "status": S, "class": C, "why": TEXT, "entry": {...}}
+ *   {"t": ms, "id": ID, "try": N, "to": "done", "status": S, "class": C, "why": TEXT, "entry":
+ *   {...}}
  *   {"t": ms, "id": ID, "to": "skipped", "why": TEXT}
  *       of the run that is continued: with "earlier": true
  *   {"t": ms, "hook": {...}, "at": "start" | "end"}                an entry of run_results.json
  *   {"t": ms, "end": EXIT_CODE}                                    absent: the run was killed
- * A last line without its newline was cut by a crash: it is dropped. A version other than 1 is refused.
+ * A last line without its newline was cut by a crash: it is dropped. A version other than 1 is
+ * refused.
  *
- * Secrets are masked in every line. Thread: main. Errors: 0, or -1 with err; a failed write makes the
- * observer fail, so the scheduler starts nothing more.
+ * Secrets are masked in every line. Thread: main. Errors: 0, or -1 with err; a failed write makes
+ * the observer fail, so the scheduler starts nothing more.
  */
 #ifndef HEDDLE_EXECUTOR_JOURNAL_H
 #define HEDDLE_EXECUTOR_JOURNAL_H
@@ -57,11 +59,12 @@ struct journal_head {
 
 struct journal_node;
 
-/* New file in dir, not listed before journal_publish(). While it is open it is locked as well (flock):
+/* New file in dir, not listed before journal_publish(). While it is open it is locked as well
+ * (flock):
  * journal_is_open(). */
 struct journal *journal_new(const char *dir, const struct journal_head *head, struct err *err);
-/* What the run that is continued knew of a node. The scheduler's word on results it was given is not
- * written again. */
+/* What the run that is continued knew of a node. The scheduler's word on results it was given is
+ * not written again. */
 int journal_keep(struct journal *j, const struct journal_node *n, struct err *err);
 int journal_publish(struct journal *j, struct err *err);   /* synced when it returns */
 struct observer journal_observer(struct journal *j);
@@ -77,7 +80,8 @@ struct journal_node {
 	const char *status;      /* dbt's word of the last end; NULL while no attempt has ended */
 	const char *entry;       /* JSON of the last end, or NULL */
 	const char *why;
-	const char *class;       /* of the last attempt's end, as error_class_name() has it, or NULL */
+	/* of the last attempt's end, as error_class_name() has it, or NULL */
+	const char *class;
 	unsigned attempts;       /* started */
 	bool running;            /* an attempt began and no end was written: killed in it */
 	bool skipped;

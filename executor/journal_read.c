@@ -89,7 +89,8 @@ take_head(struct reading *rd, const cJSON *line, struct err *err)
 	if (!cJSON_IsNumber(version))
 		return err_set(err, "not a journal of heddle");
 	if (version->valuedouble != 1)
-		return err_set(err, "journal version %g; this heddle reads version 1", version->valuedouble);
+		return err_set(err, "journal version %g; this heddle reads version 1",
+		    version->valuedouble);
 	rd->run->run_id = text_of(rd->run, line, "run");
 	rd->run->since = text_of(rd->run, line, "since");
 	rd->run->settings = json_of(rd->run, line, "settings");
@@ -113,7 +114,8 @@ take_line(struct reading *rd, const cJSON *line, bool first, struct err *err)
 	if (id && to) {
 		take_step(rd, line, id, to);
 	} else if (at && strcmp(at, "start") == 0 && (hook = json_of(rd->run, line, "hook"))) {
-		rd->hooks = xgrow(rd->hooks, rd->run->start_hooks.n, &rd->hook_cap, sizeof(*rd->hooks));
+		rd->hooks = xgrow(rd->hooks, rd->run->start_hooks.n, &rd->hook_cap,
+		    sizeof(*rd->hooks));
 		rd->hooks[rd->run->start_hooks.n++] = hook;
 	} else if (cJSON_IsNumber(end)) {
 		rd->run->ended = true;
@@ -264,7 +266,8 @@ read_head(int fd)
 	char piece[4096], *end = NULL;
 	ssize_t n;
 
-	while (!end && b.len < HEAD_MAX && (n = pread(fd, piece, sizeof(piece), (off_t)b.len)) > 0) {
+	while (!end && b.len < HEAD_MAX &&
+	    (n = pread(fd, piece, sizeof(piece), (off_t)b.len)) > 0) {
 		buf_add(&b, piece, (size_t)n);
 		end = strchr(b.data + b.len - (size_t)n, '\n');
 	}

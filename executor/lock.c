@@ -153,8 +153,8 @@ left_find(struct left *l, const struct holder *h, int fd)
 }
 
 /* Another run may have the lock by now, and not have said so yet: it was not there `before`. Its
- * children go with it: it leads a process group of its own (executor/proc.h). Who was signalled, the
- * first of them; 0: nobody is left. */
+ * children go with it: it leads a process group of its own (executor/proc.h). Who was signalled,
+ * the first of them; 0: nobody is left. */
 static long
 left_signal(const struct left *before, const struct holder *h, int fd, int signo)
 {

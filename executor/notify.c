@@ -196,7 +196,8 @@ tell(const struct notify_hook *h, const struct notify_run *part, int64_t timeout
 	else
 		rc = post(h, body, timeout_ms, &err);
 	if (rc < 0) {
-		buf_addf(&b, "%s: on_%s: nobody was told: %s", h->origin, notify_event_name(h->event), err.msg);
+		buf_addf(&b, "%s: on_%s: nobody was told: %s", h->origin,
+		    notify_event_name(h->event), err.msg);
 		warn(self, b.data);
 	}
 	buf_release(&b);
@@ -218,7 +219,8 @@ notify(const struct notify_hook *hooks, size_t nhooks, const struct notify_run *
 		int64_t left_ms = until_ms - clock_mono_ms();
 
 		if (concerns(h, &part))
-			tell(h, &part, left_ms < h->timeout_ms ? left_ms : h->timeout_ms, warn, self);
+			tell(h, &part, left_ms < h->timeout_ms ? left_ms : h->timeout_ms, warn,
+			    self);
 	}
 	free(v);
 }

@@ -32,7 +32,8 @@ struct notify_hook {
 	const char *command;          /* for /bin/sh -c; NULL: a POST */
 	const char *url;              /* "env:NAME", or a URL without secrets */
 	enum notify_format format;
-	const char *owner;            /* only nodes of this owner or group, and only if there are any */
+	/* only nodes of this owner or group, and only if there are any */
+	const char *owner;
 	struct notify_header *headers;
 	size_t nheaders;
 	int64_t timeout_ms;

@@ -53,7 +53,8 @@ add_node(struct buf *b, const struct notify_node *n)
 	add_message(b, n->message);
 	add_text(b, "owner", n->owner);
 	add_text(b, "group", n->node->group);
-	buf_addf(b, ", \"attempts\": %u, \"seconds\": %.3f}", n->attempts, (double)n->busy_ms / 1000);
+	buf_addf(b, ", \"attempts\": %u, \"seconds\": %.3f}", n->attempts,
+	    (double)n->busy_ms / 1000);
 }
 
 char *
@@ -70,10 +71,11 @@ notify_json_body(enum notify_event e, const struct notify_run *run)
 	add_text(&b, "target", run->target);
 	add_text(&b, "command", run->command);
 	add_text(&b, "run_id", run->run_id);
-	buf_addf(&b, ", \"exit_code\": %d, \"started_at\": \"%s\", \"seconds\": %.3f", run->exit_code,
-	    started, (double)run->took_ms / 1000);
+	buf_addf(&b, ", \"exit_code\": %d, \"started_at\": \"%s\", \"seconds\": %.3f",
+	    run->exit_code, started, (double)run->took_ms / 1000);
 	add_text(&b, "error", run->error);
-	buf_addf(&b, ", \"counts\": {\"good\": %zu, \"warned\": %zu, \"failed\": %zu, \"skipped\": %zu}",
+	buf_addf(&b,
+	    ", \"counts\": {\"good\": %zu, \"warned\": %zu, \"failed\": %zu, \"skipped\": %zu}",
 	    run->ngood, run->nwarned, run->nfailed, run->nskipped);
 	buf_adds(&b, ", \"nodes\": [");
 	for (size_t i = 0; i < n && i < NOTIFY_NODES; i++) {

@@ -1,4 +1,5 @@
-/* executor/notify_body.h -- what a notification says; for notify.c and its tests. docs/notify.md. */
+/* executor/notify_body.h -- what a notification says; for notify.c and its tests.
+ * docs/notify.md. */
 #ifndef HEDDLE_EXECUTOR_NOTIFY_BODY_H
 #define HEDDLE_EXECUTOR_NOTIFY_BODY_H
 

@@ -159,7 +159,8 @@ work(void *arg)
 			break;
 		}
 		asleep = deliver(p, item);
-		/* Not under the lock: who wakes would run into it. The loop is open till we are joined. */
+		/* Not under the lock: who wakes would run into it. The loop is open till we are
+		 * joined. */
 		uv_mutex_unlock(&p->lock);
 		if (asleep)
 			uv_async_send(&p->async);

@@ -5,8 +5,8 @@
  * A child has its own process group, standard input from /dev/null, default signal handling, no
  * descriptor of ours but those named, and no shell unless argv says so. A guard process (started
  * with the first child) kills every group that is still alive when this program is gone, however it
- * went. Done means the output ended and the exit status is known; a grandchild that keeps the output
- * open is given a second after the exit, then the group is killed.
+ * went. Done means the output ended and the exit status is known; a grandchild that keeps the
+ * output open is given a second after the exit, then the group is killed.
  * Errors: 0, or -1 with err. */
 #ifndef HEDDLE_EXECUTOR_PROC_H
 #define HEDDLE_EXECUTOR_PROC_H

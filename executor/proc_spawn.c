@@ -140,7 +140,8 @@ default_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* It leaves its frame behind when it becomes another program: AddressSanitizer is not to mark it. */
+/* It leaves its frame behind when it becomes another program: AddressSanitizer is not to mark
+ * it. */
 static __attribute__((no_sanitize_address)) int
 be_child(void *arg)
 {

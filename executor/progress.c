@@ -248,7 +248,8 @@ say_ended(struct progress *g, const struct run_event *ev)
 			add_detail(g, t->why);
 		if (ev->result && ev->result->compiled_path) {
 			buf_adds(&g->line, "  compiled code: ");
-			text_add_safe(&g->line, below_root(g, ev->result->compiled_path), false, NULL);
+			text_add_safe(&g->line, below_root(g, ev->result->compiled_path), false,
+			    NULL);
 			buf_addc(&g->line, '\n');
 		}
 	}
@@ -441,7 +442,8 @@ add_counts(struct progress *g, const struct progress_tail *t)
 {
 	static const struct { enum result_status s; const char *word; } order[] = {
 		{ RESULT_SUCCESS, "ok" }, { RESULT_PASS, "passed" }, { RESULT_NO_OP, "no-op" },
-		{ RESULT_WARN, "warned" }, { RESULT_PARTIAL, "partly done" }, { RESULT_FAIL, "failed" },
+		{ RESULT_WARN, "warned" }, { RESULT_PARTIAL, "partly done" },
+		{ RESULT_FAIL, "failed" },
 		{ RESULT_ERROR, "errored" }, { RESULT_RUNTIME_ERROR, "errored at run time" },
 		{ RESULT_SKIPPED, "skipped" },
 	};
@@ -451,7 +453,8 @@ add_counts(struct progress *g, const struct progress_tail *t)
 	for (size_t i = 0; i < g->plan->ntasks; i++)
 		nstale += t->tasks[i].class == CLASS_STALE;
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-		size_t n = t->summary->count[order[i].s] - (order[i].s == RESULT_ERROR ? nstale : 0);
+		size_t n = t->summary->count[order[i].s] - (order[i].s == RESULT_ERROR ? nstale
+		    : 0);
 		struct buf word = BUF_INIT;
 
 		if (!n)
@@ -515,7 +518,8 @@ add_retried(struct progress *g, const struct progress_tail *t)
 			continue;
 		buf_adds(&g->line, "  retried: ");
 		task_add_name(&g->line, g->plan->graph, r->task->node);
-		buf_addf(&g->line, ", %u tries, ended %s\n", r->attempts, result_status_name(r->status));
+		buf_addf(&g->line, ", %u tries, ended %s\n", r->attempts,
+		    result_status_name(r->status));
 	}
 }
 
@@ -559,9 +563,12 @@ text_end(struct progress *g, const struct progress_tail *t)
 	buf_addc(&g->line, '\n');
 	add_time(g, clock_wall_ms());
 	add_counts(g, t);
-	buf_addf(&g->line, "\n  nodes took %.2fs; at best %.2fs (critical path %.2fs, work %.2fs on %u %s);"
-	    " %.2fs in all\n", (double)t->summary->wall_ms / 1000, t->lower_bound_s, t->critical_path_s,
-	    t->work_s, t->nthreads, t->nthreads == 1 ? "thread" : "threads", (double)t->total_ms / 1000);
+	buf_addf(&g->line,
+	    "\n  nodes took %.2fs; at best %.2fs (critical path %.2fs, work %.2fs on %u %s);"
+	    " %.2fs in all\n", (double)t->summary->wall_ms / 1000, t->lower_bound_s,
+	    t->critical_path_s,
+	    t->work_s, t->nthreads, t->nthreads == 1 ? "thread" : "threads",
+	    (double)t->total_ms / 1000);
 	add_slowest(g, t);
 	add_retried(g, t);
 	add_causes(g, t);

@@ -54,9 +54,11 @@ struct progress_head {
 void progress_start(struct progress *g, const struct progress_head *h);
 
 /* A hook's result; entry as in run_results.json, only what is shown. */
-void progress_hook(struct progress *g, const char *id, enum result_status status, const char *message);
+void progress_hook(struct progress *g, const char *id, enum result_status status,
+    const char *message);
 
-/* Counts, retried nodes, root causes, wall time beside the lower bound, the slowest five, next step.
+/* Counts, retried nodes, root causes, wall time beside the lower bound, the slowest five, next
+ * step.
  * The lower bound is computed from the tasks' real seconds. */
 struct progress_tail {
 	const struct schedule_summary *summary;

@@ -103,8 +103,8 @@ on_event(void *self, const struct run_event *ev, struct err *err)
 	else if (ev->to == TASK_DONE && t->entry)
 		take(r, t->task->index, xstrdup(t->entry));
 	else if (ev->to == TASK_DONE)
-		take(r, t->task->index, make_entry(t->task->node, t->status, t->message ? t->message : t->why,
-		    (double)t->busy_ms / 1000));
+		take(r, t->task->index, make_entry(t->task->node, t->status,
+		    t->message ? t->message : t->why, (double)t->busy_ms / 1000));
 	return 0;
 }
 

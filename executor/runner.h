@@ -84,7 +84,8 @@ struct result {
 	enum result_status status;
 	enum error_class class;
 	bool blameless;           /* lost through no fault of the node: does not count as a try */
-	bool unstarted;           /* cancelled before anything of it began: nothing can have come of it */
+	/* cancelled before anything of it began: nothing can have come of it */
+	bool unstarted;
 	char *message;            /* what the user reads, or NULL */
 	char *code;               /* SQLSTATE or other vendor code, or NULL */
 	char *compiled_path;      /* file with the compiled SQL, or NULL */

@@ -285,7 +285,8 @@ run_dbt(struct cli_runner *r, struct slot *s, const struct job *job, struct resu
 	const char **argv = command_of(r, s, job);
 	const struct proc_options o = { .argv = argv, .env = (const char *const *)r->env,
 		.dir = r->dir, .keep_fd = r->lock_fd };
-	char *path = fs_join(s->dir, job->kind == KIND_SOURCE ? "sources.json" : "run_results.json");
+	char *path = fs_join(s->dir, job->kind == KIND_SOURCE ? "sources.json"
+	    : "run_results.json");
 	struct err err = ERR_INIT;
 	struct buf out = BUF_INIT;
 	int code;

@@ -24,7 +24,8 @@ struct cli_args {
 
 struct cli_options {
 	const char *const *dbt;       /* the command: {"dbt", NULL}, {"uv", "run", "dbt", NULL} */
-	const struct cli_args *args;  /* ended by a NULL; a command that is not there is given none */
+	/* ended by a NULL; a command that is not there is given none */
+	const struct cli_args *args;
 	const char *const *env;       /* NAME=VALUE on top of ours, NULL-ended, or NULL */
 	const char *dir;              /* working directory, or NULL = ours */
 	const char *target_path;      /* the project's; nodes get <target_path>/heddle/nodes/<n> */

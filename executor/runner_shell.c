@@ -190,7 +190,8 @@ take_success(const struct job *job, const struct buf *out, struct result *result
 static enum error_class
 class_of(const struct shell_runner *r, int code, const char *output)
 {
-	const struct failure f = { .adapter = r->adapter, .status = RESULT_ERROR, .message = output };
+	const struct failure f = { .adapter = r->adapter, .status = RESULT_ERROR,
+	    .message = output };
 	enum error_class class;
 
 	if (code > 128 && code < 128 + NSIG)
@@ -213,7 +214,8 @@ take_failure(const struct shell_runner *r, const struct job *job, int code, stru
 	result->status = RESULT_ERROR;
 	result->class = class_of(r, code, buf_str(out));
 	if (result->class == CLASS_WORKER_LOST)
-		buf_addf(&b, "the command was ended by signal %d (%s)", code - 128, strsignal(code - 128));
+		buf_addf(&b, "the command was ended by signal %d (%s)", code - 128,
+		    strsignal(code - 128));
 	else
 		buf_addf(&b, "the command ended with exit code %d", code);
 	if (is_test(job->kind) && code == 1 && !error_class_transient(result->class)) {

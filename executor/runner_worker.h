@@ -112,12 +112,14 @@ struct worker_past {
 	const char *const *dead_runs;  /* ids of runs whose processes are dead, NULL-ended, or NULL:
 	                                * sessions they left in PostgreSQL are ended before anything
 	                                * else. Those of a lost process of this run always are. */
-	const char *started_at;        /* as dbt writes times: when this run began, or the first of those
-	                                * that it continues: where microbatch windows end; or NULL */
+	/* as dbt writes times: when this run began, or the first of those that it continues: where
+	 * microbatch windows end; or NULL */
+	const char *started_at;
 	const char *batches;           /* JSON object, id -> batch_results: models done in part, of
 	                                * which the failed batches run; or NULL */
-	const char *const *elsewhere;  /* entries of run_results.json of nodes that other processes ran,
-	                                * for on-run-end; NULL-ended, or NULL */
+	/* entries of run_results.json of nodes that other processes ran, for on-run-end;
+	 * NULL-ended, or NULL */
+	const char *const *elsewhere;
 };
 void worker_set_past(struct worker *w, const struct worker_past *past);
 

@@ -63,8 +63,8 @@ struct worker {
 /* There is a process and it takes requests. */
 bool worker_is_alive(const struct worker *w);
 
-/* Another process in place of the dead one: a thread of its own makes it, so that whoever waits for it
- * can be cancelled. w->restarting until it is there, or has failed; w->changed tells. */
+/* Another process in place of the dead one: a thread of its own makes it, so that whoever waits for
+ * it can be cancelled. w->restarting until it is there, or has failed; w->changed tells. */
 void worker_restart_begin(struct worker *w);
 
 /* ---- runner_worker_run.c ---- */

@@ -1,4 +1,5 @@
-/* When tasks start. schedule_end.c has what their ends mean, schedule_stop.c the clock and signals. */
+/* When tasks start. schedule_end.c has what their ends mean, schedule_stop.c the clock and
+ * signals. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

@@ -69,7 +69,8 @@ struct schedule_options {
 	 * times as long is given up, with its thread. The runner's own means should be quicker. */
 	int64_t grace_ms;
 	int64_t stop_at_ms;             /* wall clock; nothing starts past it; 0 = never */
-	/* The same, from schedule_run() on, however clocks are set; 0 = never, negative = past already. */
+	/* The same, from schedule_run() on, however clocks are set; 0 = never, negative = past
+	 * already. */
 	int64_t stop_after_ms;
 	int64_t tick_ms;                /* 0 = no EVENT_TICK */
 	uint64_t seed;                  /* of the jitter */
@@ -82,9 +83,9 @@ struct schedule_options {
 	/* Tasks that need not run (resume). By task index, or NULL. They are told as
 	 * WAITING -> DONE without an attempt. */
 	const struct schedule_known *known;
-	/* Asked before a task starts, once all before it has ended: a reason not to run it, or NULL. Such
-	 * a skip holds nothing back and is no failure; what follows is asked about in its turn. The text
-	 * is copied. NULL: everything runs. */
+	/* Asked before a task starts, once all before it has ended: a reason not to run it, or
+	 * NULL. Such a skip holds nothing back and is no failure; what follows is asked about in
+	 * its turn. The text is copied. NULL: everything runs. */
 	const char *(*excuse)(void *self, const struct run_task *t);
 	void *excuse_self;
 };

@@ -1,5 +1,5 @@
-/* What the end of an attempt means: another try, or the task's end, which lets what follows it go on
- * or skips it. */
+/* What the end of an attempt means: another try, or the task's end, which lets what follows it go
+ * on or skips it. */
 #include <stdlib.h>
 
 #include "executor/retry.h"
@@ -128,7 +128,8 @@ explain_cancelled(const struct attempt *a, struct result *r)
 	    r->status != RESULT_SKIPPED)
 		return;
 	r->status = RESULT_ERROR;
-	r->class = a->asked_class == CLASS_TIMEOUT && r->unstarted ? CLASS_TRANSIENT : a->asked_class;
+	r->class = a->asked_class == CLASS_TIMEOUT &&
+	    r->unstarted ? CLASS_TRANSIENT : a->asked_class;
 	r->blameless = false;
 	prefix_message(r, a->asked_why);
 }
@@ -252,7 +253,8 @@ schedule_attempt_ended(struct schedule *s, unsigned thread, struct result *r, co
 
 	explain_cancelled(a, r);
 	/* Of a source `error` is dbt's verdict that it is stale. */
-	if (t->task->node->kind == KIND_SOURCE && r->status == RESULT_ERROR && r->class != CLASS_STALE)
+	if (t->task->node->kind == KIND_SOURCE && r->status == RESULT_ERROR &&
+	    r->class != CLASS_STALE)
 		r->status = RESULT_RUNTIME_ERROR;
 	note_result(s, t, r);
 	free_thread(s, thread);

@@ -124,7 +124,8 @@ screen_show(struct screen *s, const char *lines, const char *picture, size_t nli
 {
 	bool front = in_front(s->fd);
 
-	/* Lines that a narrower terminal has wrapped are cleared first, else it joins them again. */
+	/* Lines that a narrower terminal has wrapped are cleared first, else it joins them
+	 * again. */
 	if (s->shown && front)
 		buf_adds(&s->out, *lines || !nlines || s->resized ? CLEAR_BELOW : "\r");
 	s->resized = false;

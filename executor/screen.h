@@ -4,11 +4,11 @@
  *   screen_able -> screen_open -> screen_show ... -> screen_close
  *
  * Between two drawings the cursor rests on an empty line above the picture. So the picture is taken
- * away by clearing what is below the cursor, however the terminal was resized meanwhile; what others
- * write (an echoed ^C, a line on standard error) stands above it and harms nothing. The cursor is
- * never hidden and no mode of the terminal outlasts a drawing, so that nothing need be restored
- * after a kill -9. Ctrl-Z takes the picture away before the process stops. A process in the
- * background writes lines and draws nothing.
+ * away by clearing what is below the cursor, however the terminal was resized meanwhile; what
+ * others write (an echoed ^C, a line on standard error) stands above it and harms nothing. The
+ * cursor is never hidden and no mode of the terminal outlasts a drawing, so that nothing need be
+ * restored after a kill -9. Ctrl-Z takes the picture away before the process stops. A process in
+ * the background writes lines and draws nothing.
  * One a process. Thread: one at a time. */
 #ifndef HEDDLE_EXECUTOR_SCREEN_H
 #define HEDDLE_EXECUTOR_SCREEN_H

@@ -129,7 +129,8 @@ add_limit(struct buf *b, const cJSON *criteria, const char *key, const char *wor
 {
 	const cJSON *limit = cJSON_GetObjectItemCaseSensitive(criteria, key);
 	const cJSON *count = cJSON_GetObjectItemCaseSensitive(limit, "count");
-	const char *period = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(limit, "period"));
+	const char *period = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(limit,
+	    "period"));
 
 	if (!cJSON_IsNumber(count) || !period)
 		return;
@@ -143,7 +144,8 @@ source_age(const char *entry)
 	cJSON *doc = cJSON_Parse(entry);
 	const cJSON *age = cJSON_GetObjectItemCaseSensitive(doc, "max_loaded_at_time_ago_in_s");
 	const cJSON *criteria = cJSON_GetObjectItemCaseSensitive(doc, "criteria");
-	const char *at = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(doc, "max_loaded_at"));
+	const char *at = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(doc,
+	    "max_loaded_at"));
 	struct buf b = BUF_INIT;
 	char *said = NULL;
 

@@ -28,7 +28,8 @@ int sources_write(const struct sources *s, const struct results_head *head, cons
     struct err *err);
 
 /* What dbt does not say of a source it has checked: "last loaded 3 days ago, at 2026-01-02 03:04:05
- * UTC; warn after 1 day, error after 30 days". entry: as above. New string, or NULL: it tells no age. */
+ * UTC; warn after 1 day, error after 30 days". entry: as above. New string, or NULL: it tells no
+ * age. */
 char *source_age(const char *entry);
 
 #endif

@@ -70,7 +70,8 @@ bool
 stale_found(const struct run_task *t)
 {
 	return t->task->node->kind == KIND_SOURCE && t->state == TASK_DONE &&
-		(t->status == RESULT_WARN || (t->status == RESULT_ERROR && t->class == CLASS_STALE));
+		(t->status == RESULT_WARN ||
+		    (t->status == RESULT_ERROR && t->class == CLASS_STALE));
 }
 
 /* Everything that is stale because this source is. */

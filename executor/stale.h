@@ -3,8 +3,9 @@
  *   stale_new -> stale_observer() learns how the sources' checks end; stale_why() is asked before
  *   a node starts (schedule_options.excuse) -> stale_free
  *
- * A source is stale when its check ended past a limit: dbt's `warn` and `error`. A check that failed
- * (`runtime error`) says nothing about the age of the data, nor does a source that nobody checks.
+ * A source is stale when its check ended past a limit: dbt's `warn` and `error`. A check that
+ * failed (`runtime error`) says nothing about the age of the data, nor does a source that nobody
+ * checks.
  * The rules, over all nodes of the graph, selected or not:
  *   any    a node is stale when one of its parents is
  *   all    ... when each of its parents is: nothing it comes from is fresh

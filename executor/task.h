@@ -33,8 +33,8 @@ bool task_step_legal(enum task_state from, enum task_state to);
  * others (task/runnable.py MARK_DEPENDENT_ERRORS_STATUSES): error, partial success. */
 bool plan_blocks(enum plan_command c, enum result_status s);
 
-/* Appends what people call the node, made safe: its name, a source's with its source's before it, its
- * version, and its package where that is not the project. */
+/* Appends what people call the node, made safe: its name, a source's with its source's before it,
+ * its version, and its package where that is not the project. */
 void task_add_name(struct buf *b, const struct graph *g, const struct node *n);
 
 struct run_task {

@@ -153,7 +153,8 @@ take_plain(struct parser *p)
 			p->shell = true;
 		end_word(p);
 	} else {
-		if (strchr("$`*?[~", c) || (c == '#' && !p->in_word) || (c == '=' && p->t->nwords == 0))
+		if (strchr("$`*?[~", c) || (c == '#' && !p->in_word) ||
+		    (c == '=' && p->t->nwords == 0))
 			p->shell = true;
 		add_char(p, c);
 	}
@@ -225,8 +226,10 @@ static bool
 is_shells_own(const char *word)
 {
 	static const char *const own[] = {
-		"!", ".", ":", "alias", "break", "case", "cd", "command", "continue", "eval", "exec", "exit",
-		"export", "for", "if", "read", "readonly", "return", "set", "shift", "time", "times", "trap",
+		"!", ".", ":", "alias", "break", "case", "cd", "command", "continue", "eval",
+		"exec", "exit",
+		"export", "for", "if", "read", "readonly", "return", "set", "shift", "time",
+		"times", "trap",
 		"type", "ulimit", "umask", "unset", "until", "wait", "while", "{", NULL
 	};
 
@@ -247,7 +250,8 @@ static int
 check_inner_shells(const struct template *t, struct err *err)
 {
 	static const char *const remote[] = { "autossh", "eval", "rsh", "ssh", NULL };
-	static const char *const shells[] = { "ash", "bash", "dash", "ksh", "mksh", "sh", "zsh", NULL };
+	static const char *const shells[] = { "ash", "bash", "dash", "ksh", "mksh", "sh", "zsh",
+	    NULL };
 	const char *outer = NULL, *shell = NULL;
 	bool all = false, next = false, starts = true;
 
@@ -256,9 +260,10 @@ check_inner_shells(const struct template *t, struct err *err)
 		const char *word = starts ? word_at(t, i) : NULL;
 
 		if (x->field != LITERAL && !x->quoted && (all || next)) {
-			err_set(err, "'%s' hands the field {%s} to a shell, which would read it", outer,
+			err_set(err, "'%s' hands the field {%s} to a shell, which would read it",
+			    outer, field_names[x->field]);
+			return err_hint(err, "write {%s:q} there: it is quoted once more",
 			    field_names[x->field]);
-			return err_hint(err, "write {%s:q} there: it is quoted once more", field_names[x->field]);
 		}
 		starts = x->ends_word;
 		if (x->ends_word)
@@ -348,7 +353,8 @@ room_for(const struct template *t, const char *const values[])
 		n += 1 + (t->pieces[i].field == LITERAL ? strlen(t->pieces[i].text) :
 		    4 * strlen(values[t->pieces[i].field]) + 2);
 	for (int f = 0; f < NTEMPLATE_FIELDS; f++)
-		n += 2 * (strlen(field_variables[f]) + sizeof("_QUOTED=''")) + 5 * strlen(values[f]);
+		n += 2 * (strlen(field_variables[f]) + sizeof("_QUOTED=''")) +
+		    5 * strlen(values[f]);
 	return n;
 }
 

@@ -5,9 +5,9 @@
  *   docker run --rm shop dbt {verb} --select {select}
  *
  * Fields: {unique_id} {fqn} {name} {resource_type} {verb} {select}. A field's text is never read as
- * a command, whatever is in it: without a shell it is (part of) one word of argv; with one the script
- * is the same for every node and the texts reach it as variables HEDDLE_NAME and so on, which are
- * set in any case.
+ * a command, whatever is in it: without a shell it is (part of) one word of argv; with one the
+ * script is the same for every node and the texts reach it as variables HEDDLE_NAME and so on,
+ * which are set in any case.
  *
  * The text is split by the rules of a POSIX shell (quotes, backslash). A shell is started, as
  * `/bin/sh -c`, only when the text asks for what only a shell does: | & ; < > ( ) $ ` * ? [ # ~,

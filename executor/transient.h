@@ -1,5 +1,6 @@
 /* executor/transient.h -- a runner around a runner: errors whose text matches one of heddle.yml's
- * `transient:` patterns count as transient, whatever the built-in classes say (executor/classify.h).
+ * `transient:` patterns count as transient, whatever the built-in classes say
+ * (executor/classify.h).
  * What has another transient class already, was cancelled, or is a failing assertion stays so.
  * Thread: transient_match() and run() from any; the rest from main. */
 #ifndef HEDDLE_EXECUTOR_TRANSIENT_H

@@ -1,6 +1,6 @@
 /* executor/worker_message.h -- messages of the worker as structs, and back.
- * Protocol: executor/dbt_worker/__init__.py. Nothing the process says is trusted to be there: absent
- * or mistyped fields become NULL, 0 or false. Strings are new. Thread: any. */
+ * Protocol: executor/dbt_worker/__init__.py. Nothing the process says is trusted to be there:
+ * absent or mistyped fields become NULL, 0 or false. Strings are new. Thread: any. */
 #ifndef HEDDLE_EXECUTOR_WORKER_MESSAGE_H
 #define HEDDLE_EXECUTOR_WORKER_MESSAGE_H
 

@@ -105,7 +105,8 @@ argv_line(const struct argv *a, struct buf *out)
 			buf_addc(out, ' ');
 		buf_truncate(&b, 0);
 		emit_shell_word(&b, a->v[i]);
-		/* A brace that could open an expression is in single quotes here: '{' is no plain letter. */
+		/* A brace that could open an expression is in single quotes here: '{' is no plain
+		 * letter. */
 		for (const char *s = b.data; *s; s++) {
 			buf_addc(out, *s);
 			if (*s == '{' && s[1] && strchr("{%#", s[1]))

@@ -23,7 +23,8 @@ struct argv {
 
 void argv_add(struct argv *a, const char *word);
 void argv_add_flag(struct argv *a, const char *flag, const char *value);   /* NULL: nothing */
-void argv_add_list(struct argv *a, const char *flag, const char *const *v, size_t n);   /* 0: nothing */
+/* 0: nothing */
+void argv_add_list(struct argv *a, const char *flag, const char *const *v, size_t n);
 
 /* dbt, heddle, or what --command says. */
 void argv_program(struct argv *a, const struct task_options *o);

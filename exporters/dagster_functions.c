@@ -222,7 +222,8 @@ write_part_body(struct dagster *d)
 	    "        words = [verb if wanted else \"test\", *words, *flags]\n");
 	if (d->o->runner == RUNNER_HEDDLE)
 		text(d,
-		    "        # The next try builds what this one left; other machines need it shared.\n"
+		    "        # The next try builds what this one left; other machines need it "
+		    "shared.\n"
 		    "        words += [\"--state-dir\", str(STATE / name)]\n"
 		    "        words += [\"--resume\"] if context.retry_number else []\n");
 	if (d->nbefore)

@@ -142,7 +142,8 @@ script_value(struct buf *out, const char *text)
 	buf_release(&json);
 }
 
-/* ---- Mermaid: a text in quotes; everything that is a mark somewhere in the language is #NN; ---- */
+/* ---- Mermaid: a text in quotes; everything that is a mark somewhere in the language is #NN;
+ * ---- */
 
 static void
 mermaid_value(struct buf *out, const char *text)

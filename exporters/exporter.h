@@ -6,18 +6,22 @@
  * Errors: 0, or -1 with err. Thread: main.
  *
  * How to add a target, here `argo`:
- *   1. exporters/argo.c: argo_write() and `const struct exporter exporter_argo = { ... }` with every
- *      member below that matters to it. What it writes for a part of its own subject (head, helpers)
+ *   1. exporters/argo.c: argo_write() and `const struct exporter exporter_argo = { ... }` with
+ *   every
+ *      member below that matters to it. What it writes for a part of its own subject (head,
+ *      helpers)
  *      may be argo_head.c with a private argo.h.
  *   2. A name in the list of externs at the end of this file, a row in registry.c, a row in the
  *      Makefile. Help, --list, --check, stamp and option checks walk that table.
  *   3. A target whose tasks run dbt (.runs) takes its tasks from steps_new() (steps.h): ids, order,
- *      selections, policies are settled there, for all targets alike; groups from folders.h, retries
+ *      selections, policies are settled there, for all targets alike; groups from folders.h,
+ *      retries
  *      and time limits from policy.h, commands as words or lines from argv.h, texts
  *      for people from node_docs.h. A target that draws walks job->nodes (picture.h, columns.h).
  *   4. Text goes through emit.h. A language that is not there yet gets a row of its own in emit.c.
  *   5. Samples and golden files: lines in tests/golden/cases.txt, written by `make golden`.
- *   6. docs/exports.md: one section: the command, what it writes, how to deploy it, what it does not
+ *   6. docs/exports.md: one section: the command, what it writes, how to deploy it, what it does
+ *   not
  *      do; a line in its table of targets.
  */
 #ifndef HEDDLE_EXPORTERS_EXPORTER_H
@@ -90,20 +94,25 @@ struct task_options {
 	size_t ncommand;
 	const char *target, *vars, *profile, *project_dir, *profiles_dir;   /* of the tasks */
 	const char *image, *timezone, *schedule;
-	const char *secret;             /* of Kubernetes, as environment; elsewhere names of variables */
+	/* of Kubernetes, as environment; elsewhere names of variables */
+	const char *secret;
 	const char *space, *branch;     /* --namespace, --branch */
 	const char *style, *op;         /* a row of the target's own; NULL = its first */
-	const char *const *select, *const *exclude;   /* the selection as it was said, for one task */
+	/* the selection as it was said, for one task */
+	const char *const *select, *const *exclude;
 	size_t nselect, nexclude;       /* that runs or tests everything; 0 and 0 = all nodes */
 	const char *selector, *indirect;
 	const char *const *types, *const *exclude_types;   /* resource types */
 	size_t ntypes, nexclude_types;
-	int64_t timeout_ms;             /* as given for all tasks; 0 = not; their policies have it too */
+	/* as given for all tasks; 0 = not; their policies have it too */
+	int64_t timeout_ms;
 	unsigned retries;               /* the same */
 	unsigned slots;                 /* tasks at once */
 	bool assets;
-	bool hooks;                     /* the project's on-run-start, on-run-end run in every task */
-	bool hook_steps;                /* they are steps of their own: STEP_START, STEP_END (steps.h) */
+	/* the project's on-run-start, on-run-end run in every task */
+	bool hooks;
+	/* they are steps of their own: STEP_START, STEP_END (steps.h) */
+	bool hook_steps;
 	const char *warn_errors;        /* for --warn-error-options: JSON */
 };
 
@@ -111,7 +120,8 @@ struct export_job {
 	const struct graph *graph;
 	const struct set *nodes;        /* what lineage targets draw: any kind */
 	const struct set *focus;        /* those among them to point out; NULL = none */
-	const struct plan *plan;        /* tasks, for targets that run them; critical path for all */
+	/* tasks, for targets that run them; critical path for all */
+	const struct plan *plan;
 	const struct task_options *tasks;   /* of targets that run them */
 	const struct node *const *homes;   /* by node->index, of tests: steps.h; NULL: of none */
 	const struct groups *groups;    /* owners of dbt's groups, for targets that want them */
@@ -119,7 +129,8 @@ struct export_job {
 	const char *data_namespace;     /* of those: where the tables are, "postgres://host:5432" */
 	bool timed;                     /* the plan's seconds were measured */
 	const char *title;              /* the project's name unless the user gave one */
-	const char *stamp;              /* how to make the file again, and the plan's hash: stamp.h */
+	/* how to make the file again, and the plan's hash: stamp.h */
+	const char *stamp;
 	enum grouping group_by;
 	enum colouring colour_by;
 };
@@ -130,18 +141,25 @@ struct exporter {
 	const char *summary;            /* one help line, no full stop */
 	unsigned fields;                /* enum graph_fields the target reads */
 	unsigned kinds;                 /* KIND_BIT()s it writes when the user names none */
-	const char *file;               /* its name in a folder, without the suffix; NULL = name or lineage */
+	/* its name in a folder, without the suffix; NULL = name or lineage */
+	const char *file;
 	enum task_runner runner;        /* unless the user says otherwise */
-	bool runs;                      /* its tasks run dbt: task_options count, the plan is theirs */
-	bool image;                     /* its tasks run in containers: there is no doing without --image */
+	/* its tasks run dbt: task_options count, the plan is theirs */
+	bool runs;
+	/* its tasks run in containers: there is no doing without --image */
+	bool image;
 	bool parts;                     /* takes --granularity: writes STEP_PART (steps.h) */
 	bool hooks;                     /* with --runner heddle writes STEP_START and STEP_END */
 	bool owners;                    /* it names owners: groups are there */
-	const char *folder;             /* it writes a folder (bundle.h): where the stamp stands in it, for glob */
+	/* it writes a folder (bundle.h): where the stamp stands in it, for glob */
+	const char *folder;
 	const char *const *styles, *const *ops;   /* what --style, --operator take; NULL-ended */
-	bool tells;                     /* of a finished run: run_results and data_namespace are there */
-	bool draws;                     /* a picture: sources that nothing in it reads are left out */
-	size_t limit;                   /* nodes it takes unless --limit says more; 0 = any number */
+	/* of a finished run: run_results and data_namespace are there */
+	bool tells;
+	/* a picture: sources that nothing in it reads are left out */
+	bool draws;
+	/* nodes it takes unless --limit says more; 0 = any number */
+	size_t limit;
 	enum grouping group_by;         /* unless the user says otherwise */
 	int (*write)(const struct export_job *job, struct buf *out, struct err *err);
 };
@@ -153,7 +171,8 @@ struct exporter {
 #define TEST_KINDS (KIND_BIT(KIND_TEST) | KIND_BIT(KIND_UNIT_TEST))
 
 /* one file each */
-extern const struct exporter exporter_airflow, exporter_dagster, exporter_prefect, exporter_mage, exporter_argo,
+extern const struct exporter exporter_airflow, exporter_dagster, exporter_prefect, exporter_mage,
+	exporter_argo,
 	exporter_kubernetes, exporter_github, exporter_kestra, exporter_openlineage, exporter_html,
 	exporter_svg, exporter_dot, exporter_mermaid, exporter_graphml, exporter_json;
 

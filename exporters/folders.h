@@ -1,5 +1,5 @@
-/* exporters/folders.h -- groups of steps: the folders of a node's fqn, or its first tag, as paths of
- * names an orchestrator takes.
+/* exporters/folders.h -- groups of steps: the folders of a node's fqn, or its first tag, as paths
+ * of names an orchestrator takes.
  *
  * A name keeps its letters when they are in [A-Za-z0-9_-]; else they become '_' and a hash follows.
  */

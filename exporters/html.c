@@ -1,6 +1,6 @@
 /* html.c -- lineage as one interactive page: search, focus, filters, details; nothing from outside.
- * The page is exporters/html/: a frame, a style sheet and scripts, embedded at build time; here they
- * are put together with the data. */
+ * The page is exporters/html/: a frame, a style sheet and scripts, embedded at build time; here
+ * they are put together with the data. */
 #include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>

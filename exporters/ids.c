@@ -25,7 +25,8 @@ is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Does the name end like something id_add() appends (__v2, __seed, __in_package), or like tests__all? */
+/* Does the name end like something id_add() appends (__v2, __seed, __in_package), or like
+ * tests__all? */
 static bool
 looks_marked(const char *name)
 {
@@ -130,14 +131,16 @@ ids_check(const struct graph *g, const struct set *nodes, const struct id_style 
 	struct buf id = BUF_INIT;
 	int rc = 0;
 
-	for (size_t i = set_next(nodes, 0); i < nodes->nbits && rc == 0; i = set_next(nodes, i + 1)) {
+	for (size_t i = set_next(nodes, 0); i < nodes->nbits &&
+	    rc == 0; i = set_next(nodes, i + 1)) {
 		struct node *n = &g->nodes[i], *twin;
 
 		buf_truncate(&id, 0);
 		id_add(&id, g, n, style);
 		twin = map_put(&seen, arena_strdup(&a, id.data), n);
 		if (twin)
-			rc = err_set(err, "nodes '%s' and '%s' would share the id '%s'", twin->id, n->id, id.data);
+			rc = err_set(err, "nodes '%s' and '%s' would share the id '%s'", twin->id,
+			    n->id, id.data);
 	}
 	map_release(&seen);
 	arena_release(&a);

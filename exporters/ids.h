@@ -5,7 +5,8 @@
  *   dim_customers__v2           version 2 of a model
  *   raw_orders__seed            another kind
  *   holidays__in_tea_utils      another package
- *   with_dash_c8ee2278          letters were replaced, or cut off, or the name looks like one of the
+ *   with_dash_c8ee2278          letters were replaced, or cut off, or the name looks like one of
+ *   the
  *                               forms above: a hash of the unique id tells it apart
  *
  * The alphabet is that of the strictest target but one: [A-Za-z0-9_], a letter or _ first, at most

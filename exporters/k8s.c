@@ -35,7 +35,8 @@ k8s_add_name(struct buf *out, const char *text, size_t max)
 static bool
 opens_variable(const char *s)
 {
-	size_t n = strspn(s + 2, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
+	size_t n = strspn(s + 2,
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
 
 	return s[1] == '(' && n && s[2 + n] == ')';
 }

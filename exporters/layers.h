@@ -1,9 +1,9 @@
 /* exporters/layers.h -- the layer of a node, as deployments by hand name them.
  *
  * Seeds, snapshots and functions are layers of their own. A model's layer is that of the first of
- * its folders with a usual name (staging, stg, base, bronze; intermediate, int, silver; marts, mart,
- * gold, reporting ...), else that of its name's prefix (stg_, int_, dim_ ...), else of its place: what
- * reads no model is staging, what no model reads is marts, the rest intermediate.
+ * its folders with a usual name (staging, stg, base, bronze; intermediate, int, silver; marts,
+ * mart, gold, reporting ...), else that of its name's prefix (stg_, int_, dim_ ...), else of its
+ * place: what reads no model is staging, what no model reads is marts, the rest intermediate.
  */
 #ifndef HEDDLE_EXPORTERS_LAYERS_H
 #define HEDDLE_EXPORTERS_LAYERS_H

@@ -79,8 +79,8 @@ find_members(const char *entry)
 	return m;
 }
 
-/* From the first timing to the last; dbt leaves the one out in which a node failed, so the execution
- * time counts too. A node never tried has neither: it stands at the end of the run. */
+/* From the first timing to the last; dbt leaves the one out in which a node failed, so the
+ * execution time counts too. A node never tried has neither: it stands at the end of the run. */
 static void
 read_times(struct lineage_run *run, struct lineage_row *row, const struct members *m)
 {

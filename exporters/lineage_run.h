@@ -1,7 +1,8 @@
 /* exporters/lineage_run.h -- a finished run as run_results.json tells it: what OpenLineage events
  * need of it.
  *
- * The rows borrow from the text: JSON values (graph/json.h). Times are microseconds since the epoch.
+ * The rows borrow from the text: JSON values (graph/json.h). Times are microseconds since the
+ * epoch.
  */
 #ifndef HEDDLE_EXPORTERS_LINEAGE_RUN_H
 #define HEDDLE_EXPORTERS_LINEAGE_RUN_H
@@ -22,7 +23,8 @@ struct lineage_row {
 
 struct lineage_run {
 	struct arena arena;
-	const char *invocation_id, *dbt_version, *command;   /* command: "build"; NULL when absent */
+	/* command: "build"; NULL when absent */
+	const char *invocation_id, *dbt_version, *command;
 	int64_t started_us, ended_us;
 	bool failed;
 	struct lineage_row *rows;

@@ -8,7 +8,8 @@
 static const char *
 text_of(const cJSON *item)
 {
-	return item && cJSON_IsString(item) && !text_is_blank(item->valuestring) ? item->valuestring : NULL;
+	return item && cJSON_IsString(item) && !text_is_blank(item->valuestring)
+	    ? item->valuestring : NULL;
 }
 
 /* One cell of a Markdown table. */
@@ -39,7 +40,8 @@ add_columns(struct buf *out, const cJSON *columns, bool gap)
 		if (!type && !about)
 			continue;
 		if (!any)
-			buf_addf(out, "%s| column | type | description |\n|---|---|---|\n", gap ? "\n\n" : "");
+			buf_addf(out, "%s| column | type | description |\n|---|---|---|\n",
+			    gap ? "\n\n" : "");
 		any = true;
 		buf_addc(out, '|');
 		add_cell(out, c->string);
@@ -82,7 +84,8 @@ node_docs_owner(struct buf *out, const struct node *n)
 {
 	const char *meta_text = node_json(n, NODE_META), *config_text = node_json(n, NODE_CONFIG);
 	cJSON *meta = meta_text ? cJSON_Parse(meta_text) : NULL;
-	cJSON *config = config_text && strstr(config_text, "\"owner\"") ? cJSON_Parse(config_text) : NULL;
+	cJSON *config = config_text && strstr(config_text, "\"owner\"") ? cJSON_Parse(config_text)
+	    : NULL;
 	const char *owner = owner_of(meta);
 
 	if (!owner)

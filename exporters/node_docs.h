@@ -8,7 +8,8 @@
 #include "graph/graph.h"
 #include "util/buf.h"
 
-/* Appends the description and a table of the described columns as Markdown. false: there is neither. */
+/* Appends the description and a table of the described columns as Markdown. false: there is
+ * neither. */
 bool node_docs_markdown(struct buf *out, const struct node *n);
 
 /* Appends `owner` of the node's meta: a text, or the first of a list; false: there is none. */

@@ -1,4 +1,5 @@
-/* openlineage.c -- the events of a finished run, as OpenLineage 2-0-2 has them: one JSON object a line.
+/* openlineage.c -- the events of a finished run, as OpenLineage 2-0-2 has them: one JSON object a
+ * line.
  *
  * The run itself is a job of its own, and the parent of one run per node. Ids are made of the
  * invocation's id and the node's, so the same run always gives the same events. Data sets are named
@@ -23,7 +24,8 @@
 #define PRODUCER "https://heddle.invalid/export/openlineage"
 #define SPEC "https://openlineage.io/spec/"
 #define SCHEMA_URL SPEC "2-0-2/OpenLineage.json#/$defs/RunEvent"
-#define FACET(version, name) "{\"_producer\":\"" PRODUCER "\",\"_schemaURL\":\"" SPEC "facets/" version \
+#define FACET(version, name) \
+	"{\"_producer\":\"" PRODUCER "\",\"_schemaURL\":\"" SPEC "facets/" version \
 	"/" name ".json#/$defs/" name "\""
 
 #define UUID_SIZE 37
@@ -36,7 +38,8 @@ struct lineage {
 	const char *parent_name;      /* "dbt-build" */
 	uint32_t *seen, *stack;       /* of walks; by node->index */
 	uint32_t walk;
-	const char **facets;          /* of data sets, once made: many tests read one; by node->index */
+	/* of data sets, once made: many tests read one; by node->index */
+	const char **facets;
 	struct arena arena;
 };
 
@@ -235,7 +238,8 @@ was_judged(const struct lineage_row *row)
 		strcmp(row->status, "warn") == 0;
 }
 
-/* The data sets nearest above the node, over ephemeral models, each once. row: NULL at the start. */
+/* The data sets nearest above the node, over ephemeral models, each once. row: NULL at the
+ * start. */
 static void
 add_inputs(struct lineage *l, const struct node *n, const struct lineage_row *row)
 {
@@ -300,7 +304,8 @@ open_event(struct lineage *l, const char *type, int64_t us, const char *run_id)
 	char when[CLOCK_ISO_SIZE];
 
 	clock_iso(us, when);
-	emit_add(&l->e, "{\"eventType\":\"%s\",\"eventTime\":\"%s\",\"producer\":\"" PRODUCER "\",\"schemaURL\":\""
+	emit_add(&l->e, "{\"eventType\":\"%s\",\"eventTime\":\"%s\",\"producer\":\""
+	    PRODUCER "\",\"schemaURL\":\""
 	    SCHEMA_URL "\",\"run\":{\"runId\":\"%s\",\"facets\":{\"processing_engine\":"
 	    FACET("1-1-1", "ProcessingEngineRunFacet") ",\"name\":\"dbt\",\"version\":%q}",
 	    type, when, run_id, l->run.dbt_version ? l->run.dbt_version : "unknown");

@@ -19,7 +19,8 @@ struct wording {
 	struct work *w;
 	struct step *s;
 	unsigned kinds;            /* that the step's verb runs */
-	struct map inside;         /* dotted beginning of an fqn -> how many nodes of the part have it */
+	/* dotted beginning of an fqn -> how many nodes of the part have it */
+	struct map inside;
 	struct arena scratch;
 	struct set direct;         /* what the words match */
 	struct set wanted;         /* nodes and tests of the part */

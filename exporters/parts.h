@@ -2,12 +2,12 @@
  *
  *   struct part_key *key = ...one a task...;  parts_cut(&parts, &arena, plan, key);
  *
- * Tasks of one key make one part where that is possible. Where it is not (a folder reads another one
- * that reads it again) the key is cut into several parts, numbered in their order, so that
+ * Tasks of one key make one part where that is possible. Where it is not (a folder reads another
+ * one that reads it again) the key is cut into several parts, numbered in their order, so that
  *   - each task is in one part, and
  *   - the parts form no cycle: one after the other in their order is an order of the plan.
- * As few cuts as a simple rule finds: while a key can be finished, it is; else the key of the lowest
- * rank gives what it can, of equals the one that can give most, then the first by text.
+ * As few cuts as a simple rule finds: while a key can be finished, it is; else the key of the
+ * lowest rank gives what it can, of equals the one that can give most, then the first by text.
  * A task without a key of its own (text NULL) goes with the last task it waits for; one that waits
  * for nothing must have a key.
  * Pure. Errors: none. Owner: the arena; keys are borrowed.

@@ -50,7 +50,8 @@ hash_job(const struct export_job *job)
 	const struct graph *g = job->graph;
 	uint64_t h = hash_text(HASH_START, plan_command_name(job->plan->command));
 
-	for (size_t i = set_next(job->nodes, 0); i < job->nodes->nbits; i = set_next(job->nodes, i + 1)) {
+	for (size_t i = set_next(job->nodes, 0); i < job->nodes->nbits; i = set_next(job->nodes,
+	    i + 1)) {
 		const struct node *n = &g->nodes[i];
 
 		h = hash_text(h, n->id);

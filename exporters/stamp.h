@@ -21,7 +21,8 @@ void stamp_word(struct buf *line, const char *word);
 void stamp_plan(struct buf *line, const struct export_job *job);
 
 struct stamp {
-	size_t nwords;      /* of `heddle export dot --select=+orders`: 4; plan= is not among them */
+	/* of `heddle export dot --select=+orders`: 4; plan= is not among them */
+	size_t nwords;
 	const char **words;
 	const char *plan;   /* "5f3c9e0a12b4c6d8" */
 };

@@ -118,8 +118,8 @@ check_ids(const struct steps *s, struct err *err)
 
 		if (twin)
 			rc = err_set(err, "nodes '%s' and '%s' would share the task id '%s'",
-			    twin->node ? twin->node->id : "test", s->v[i].node ? s->v[i].node->id : "test",
-			    s->v[i].id);
+			    twin->node ? twin->node->id : "test",
+			    s->v[i].node ? s->v[i].node->id : "test", s->v[i].id);
 	}
 	map_release(&seen);
 	return rc;
@@ -267,9 +267,11 @@ const char *
 steps_about_hooks(const struct task_options *o)
 {
 	if (o->hook_steps)
-		return "The first task runs the on-run-start hooks, the last one on-run-end; the others "
+		return "The first task runs the on-run-start hooks, the last one on-run-end; the "
+		    "others "
 		    "leave them out.";
-	return o->hooks ? "Each task is a dbt command of its own: on-run-start and on-run-end hooks run "
+	return o->hooks
+	    ? "Each task is a dbt command of its own: on-run-start and on-run-end hooks run "
 	    "in every one." : NULL;
 }
 

@@ -8,19 +8,19 @@
  *   after_all   one step at the end
  *   none        nowhere
  * A test that reads several nodes is a step after all of them (after_each and build) and holds back
- * what `dbt build` would hold back; tests of a source stand before its readers. Unit tests of a model
- * are one step before it when they are in the plan, else no test command runs them.
+ * what `dbt build` would hold back; tests of a source stand before its readers. Unit tests of a
+ * model are one step before it when they are in the plan, else no test command runs them.
  *
  * With job->tasks->granularity folder, layer or all, a step builds a part of the graph instead: the
- * nodes of a folder, of a layer (layers.h), everything. Their tests run inside (after_each, build) or
- * as above (after_all, none). A folder that reads another one that reads it again is cut into several
- * parts (parts.h), so that each node is built once and in an order dbt allows. A test that job->homes
- * gives a node runs in the part of that node, or else, where it has to wait for a later part, in a
- * step of its own, which holds nothing back.
+ * nodes of a folder, of a layer (layers.h), everything. Their tests run inside (after_each, build)
+ * or as above (after_all, none). A folder that reads another one that reads it again is cut into
+ * several parts (parts.h), so that each node is built once and in an order dbt allows. A test that
+ * job->homes gives a node runs in the part of that node, or else, where it has to wait for a later
+ * part, in a step of its own, which holds nothing back.
  *
- * With job->tasks->hook_steps the first step is a STEP_START, which everything waits for, and the last
- * a STEP_END, which waits for whatever nothing else waits for. It has to run when those failed, too,
- * and without making the run a success. The others have no_hooks.
+ * With job->tasks->hook_steps the first step is a STEP_START, which everything waits for, and the
+ * last a STEP_END, which waits for whatever nothing else waits for. It has to run when those
+ * failed, too, and without making the run a success. The others have no_hooks.
  *
  * Order:  each step after those it waits for; of those free to stand next, the smallest id first.
  * Edges:  every edge of the graph between built nodes (also over ephemeral and unselected ones), so
@@ -40,7 +40,8 @@
 
 enum step_role {
 	STEP_BUILD,        /* builds step->node */
-	STEP_TEST,         /* the tests of step->node alone (a built node, an ephemeral one, a source) */
+	/* the tests of step->node alone (a built node, an ephemeral one, a source) */
+	STEP_TEST,
 	STEP_UNIT_TEST,    /* the unit tests of step->node */
 	STEP_TEST_ALONE,   /* step->node is the test */
 	STEP_TEST_ALL,     /* every test; node is NULL */
@@ -67,7 +68,8 @@ struct step {
 	size_t nnodes;
 	size_t *after;              /* positions in steps->v, sorted */
 	size_t nafter;
-	struct step *test, *unit;   /* of a STEP_BUILD: its STEP_TEST, its STEP_UNIT_TEST, or NULL */
+	/* of a STEP_BUILD: its STEP_TEST, its STEP_UNIT_TEST, or NULL */
+	struct step *test, *unit;
 	struct step *build;         /* of those: the STEP_BUILD of their node, or NULL */
 	struct task_policy policy;
 	double path;                /* the longest remaining path of its tasks, for priorities */
@@ -80,7 +82,8 @@ struct steps {
 	size_t n;
 };
 
-struct steps *steps_new(const struct export_job *job, const struct id_style *style, struct err *err);
+struct steps *steps_new(const struct export_job *job, const struct id_style *style,
+    struct err *err);
 void steps_free(struct steps *s);    /* NULL is fine */
 
 /* Where the project's hooks run, a sentence for the reader; NULL when it has none. */

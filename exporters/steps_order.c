@@ -39,7 +39,8 @@ wait_for_parents(struct work *w, const struct node *n, size_t to, bool gates)
 			if (step == NONE)
 				w->stack[depth++] = p;
 			else
-				steps_add_edge(w, gates && w->test_of[p] != NONE ? w->test_of[p] : step, to);
+				steps_add_edge(w, gates && w->test_of[p] != NONE ? w->test_of[p]
+				    : step, to);
 		}
 	}
 }
@@ -162,8 +163,10 @@ static void
 sort_steps(struct work *w)
 {
 	struct steps *s = w->s;
-	size_t *waits = xcalloc(s->n + 1, sizeof(*waits)), *place = xcalloc(s->n + 1, sizeof(*place));
-	size_t *start = xcalloc(s->n + 2, sizeof(*start)), *to = xcalloc(w->nedges + 1, sizeof(*to));
+	size_t *waits = xcalloc(s->n + 1, sizeof(*waits)),
+	    *place = xcalloc(s->n + 1, sizeof(*place));
+	size_t *start = xcalloc(s->n + 2, sizeof(*start)),
+	    *to = xcalloc(w->nedges + 1, sizeof(*to));
 	struct step *sorted = xcalloc(s->n + 1, sizeof(*sorted));
 	struct heap ready = { .before = id_is_less, .self = s };
 	size_t n = 0;

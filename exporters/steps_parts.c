@@ -1,8 +1,8 @@
 /* steps_parts.c -- coarse steps: a folder, a layer or everything as one dbt command.
  *
  * The plan is cut (parts.h) with those tests in it that run inside the parts, so a test that reads
- * several parts runs in the last of them, and what it holds back stands in the same part after it, or
- * in a later one. dbt, or heddle, keeps the order inside a part.
+ * several parts runs in the last of them, and what it holds back stands in the same part after it,
+ * or in a later one. dbt, or heddle, keeps the order inside a part.
  */
 #include "exporters/steps_work.h"
 
@@ -18,14 +18,16 @@
 
 struct cut {
 	struct work *w;
-	struct plan *plan;          /* without tests that run elsewhere, and without what dbt only notes */
+	/* without tests that run elsewhere, and without what dbt only notes */
+	struct plan *plan;
 	struct part_key *keys;
 	struct parts parts;
 };
 
 /* ---- keys ---- */
 
-/* "marts/finance"; a package before it unless it is the project; "seeds" and so on for other kinds. */
+/* "marts/finance"; a package before it unless it is the project; "seeds" and so on for other
+ * kinds. */
 static const char *
 folder_of(struct work *w, const struct node *n)
 {

@@ -33,7 +33,8 @@ name_step(struct work *w, struct step *s, const struct id_style *style)
 	id_add(&b, w->graph, s->node, style);
 	s->base = arena_strdup(&w->s->arena, b.data);
 	/* raw__seed is built by raw__seed, stg_orders by stg_orders_run. */
-	mark = arena_printf(&w->s->arena, "%c%c%s", style->blank, style->blank, kind_name(s->node->kind));
+	mark = arena_printf(&w->s->arena, "%c%c%s", style->blank, style->blank,
+	    kind_name(s->node->kind));
 	for (char *c = mark; *c; c++)
 		if (*c == '_')
 			*c = style->blank;
@@ -49,7 +50,8 @@ static int
 refuse(const struct node *n, struct err *err)
 {
 	err_set(err, "node '%s': no dbt selection means it alone", n->id);
-	return err_hint(err, "its name holds blanks, commas or * ? [, or another node shares its fqn and "
+	return err_hint(err,
+	    "its name holds blanks, commas or * ? [, or another node shares its fqn and "
 	    "path; leave it out with --exclude, or rename it");
 }
 
@@ -72,7 +74,8 @@ count_own_tests(const struct work *w, const struct node *n, bool unit)
 	for (size_t k = 0; k < n->nchildren; k++) {
 		const struct node *c = &w->graph->nodes[n->children[k]];
 
-		if (unit ? c->kind == KIND_UNIT_TEST : c->kind == KIND_TEST && step_only_parent(w->graph, c) == n)
+		if (unit ? c->kind == KIND_UNIT_TEST : c->kind == KIND_TEST &&
+		    step_only_parent(w->graph, c) == n)
 			count++;
 	}
 	return count;
@@ -93,7 +96,8 @@ static int
 select_with_tests(struct work *w, struct step *s, struct err *err)
 {
 	const char **words = arena_zalloc(&w->s->arena, s->ntests + 2, sizeof(*words));
-	bool builds = s->role == STEP_BUILD, whole = count_own_tests(w, s->node, false) == s->ntests;
+	bool builds = s->role == STEP_BUILD,
+	    whole = count_own_tests(w, s->node, false) == s->ntests;
 
 	s->select = words;
 	s->indirect = whole ? "cautious" : "empty";
@@ -117,7 +121,8 @@ select_with_tests(struct work *w, struct step *s, struct err *err)
 	return 0;
 }
 
-/* The unit tests of a model: by their names; those of two versions share them, then by the model. */
+/* The unit tests of a model: by their names; those of two versions share them, then by the
+ * model. */
 static int
 select_unit_tests(struct work *w, struct step *s, struct err *err)
 {

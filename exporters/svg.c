@@ -252,8 +252,8 @@ write_bands(struct drawing *d)
 
 		emit_line(&d->e, "<g class=\"band\"><rect x=\"%f\" y=\"%f\" width=\"%f\" "
 		    "height=\"%f\" rx=\"8\"/><text x=\"%f\" y=\"%f\">%q</text></g>",
-		    -BAND_PAD, b->top, d->layout->width + 2 * BAND_PAD, b->bottom - b->top, 0.0, b->top + 15,
-		    d->p->groups[b->group].name);
+		    -BAND_PAD, b->top, d->layout->width + 2 * BAND_PAD, b->bottom - b->top, 0.0,
+		    b->top + 15, d->p->groups[b->group].name);
 	}
 }
 

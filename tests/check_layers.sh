@@ -1,5 +1,6 @@
 #!/bin/sh
 # The layer rules (docs/design.md): includes never point up or sideways, and each library has its rooms.
+# And no line past 100 columns.
 cd "$(dirname "$0")/.." || exit 2
 bad=0
 rule() { # rule TEXT PATTERN FOLDER...
@@ -28,4 +29,8 @@ fence 'SQLite lives in executor/history*.c' '#include <sqlite3\.h' 'executor/his
 fence 'libcurl lives in executor/http.c' '#include <curl/' 'executor/http\.c'
 fence 'no library type in headers' '#include <(igraph|uv\.h|yaml\.h|sqlite3\.h|curl/|cjson)' '[a-z]*/[a-z_]*\.c'
 fence 'unsafe libc call' '(^|[^a-z_])(strcpy|strcat|sprintf|strtok|atoi|gmtime|localtime|system) ?\(' 'none'
+long=$(find util graph executor exporters cli tests bench -name '*.[ch]' | while read -r file; do
+	expand -t8 "$file" | awk -v file="$file" 'length > 100 { print file ":" NR ": " length " columns" }'
+done)
+[ -z "$long" ] || { printf 'past 100 columns (a tab is 8):\n%s\n' "$long" >&2; bad=1; }
 exit $bad

@@ -7,8 +7,8 @@
  *       "incremental events: orders {\"unique_key\": \"id\"}\n");
  *
  * A line: KIND NAME[: PARENT...] [CONFIG as JSON]. KIND is dbt's resource type, or `ephemeral`,
- * `incremental`, `blank` for such models, `checked` for a source with a freshness check. Names are unique; the id is "model.p.orders". Parents may
- * come later in the text.
+ * `incremental`, `blank` for such models, `checked` for a source with a freshness check. Names are
+ * unique; the id is "model.p.orders". Parents may come later in the text.
  */
 #ifndef HEDDLE_TESTS_TINY_H
 #define HEDDLE_TESTS_TINY_H

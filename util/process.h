@@ -24,8 +24,8 @@ enum process_found {
 /* *pid: its number, also of a dead one; 0 when elsewhere. */
 enum process_found process_find(const char *mark, long *pid);
 
-/* Who holds the flock() on the file that fd is open on, by a descriptor they opened or inherited: up
- * to n of them, as many as we may look at. Linux only; elsewhere 0. */
+/* Who holds the flock() on the file that fd is open on, by a descriptor they opened or inherited:
+ * up to n of them, as many as we may look at. Linux only; elsewhere 0. */
 size_t process_lock_holders(int fd, long *pids, size_t n);
 
 #endif

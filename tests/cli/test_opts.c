@@ -41,9 +41,10 @@ test_every_type(void **state)
 	struct err err = ERR_INIT;
 
 	(void)state;
-	assert_int_equal(parse(&g, ARGS(A("--dry-run"), A("--no-quiet"), A("--retries=4"), A("--retry-delay"),
-	    A("1.5m"), A("-ofifo"), A("--select=a"), A("b"), A("-s"), A("c"), A("--models"), A("--odd")), NULL,
-	    &err), 0);
+	assert_int_equal(parse(&g, ARGS(A("--dry-run"), A("--no-quiet"), A("--retries=4"),
+	    A("--retry-delay"),
+	    A("1.5m"), A("-ofifo"), A("--select=a"), A("b"), A("-s"), A("c"), A("--models"),
+	    A("--odd")), NULL, &err), 0);
 	assert_true(g.dry);
 	assert_false(g.quiet);
 	assert_int_equal(g.retries, 4);
@@ -51,7 +52,8 @@ test_every_type(void **state)
 	assert_string_equal(g.order, "fifo");
 	assert_int_equal(g.select.n, 4);
 	assert_string_equal(g.select.v[1], "b");
-	assert_string_equal(g.select.v[3], "--odd");   /* the first value is taken whatever it looks like */
+	/* the first value is taken whatever it looks like */
+	assert_string_equal(g.select.v[3], "--odd");
 	words_release(&g.select);
 }
 
@@ -74,9 +76,12 @@ static void
 test_refusals_say_what_was_meant(void **state)
 {
 	(void)state;
-	refuses(ARGS(A("--retrys"), A("3")), "unknown option '--retrys'", "did you mean --retries?");
-	refuses(ARGS(A("--retries"), A("many")), "--retries: expected a whole number, found 'many'", NULL);
-	refuses(ARGS(A("--retries"), A("-1")), "--retries: expected a whole number, found '-1'", NULL);
+	refuses(ARGS(A("--retrys"), A("3")), "unknown option '--retrys'",
+	    "did you mean --retries?");
+	refuses(ARGS(A("--retries"), A("many")),
+	    "--retries: expected a whole number, found 'many'", NULL);
+	refuses(ARGS(A("--retries"), A("-1")), "--retries: expected a whole number, found '-1'",
+	    NULL);
 	refuses(ARGS(A("--retries"), A("99999999999999999999")),
 	    "--retries: expected a whole number, found '99999999999999999999'", NULL);
 	refuses(ARGS(A("--retry-delay"), A("soon")),
@@ -104,8 +109,8 @@ test_options_of_dbt_are_taken_with_their_values(void **state)
 	const struct opt_unknown unknown = { &taken, take, dbt_opt_names };
 
 	(void)state;
-	assert_int_equal(parse(&g, ARGS(A("--target"), A("dev"), A("--vars={a: 1}"), A("-xf"), A("--exclude"),
-	    A("a"), A("b"), A("--dry-run"), A("--no-defer")), &unknown, &err), 0);
+	assert_int_equal(parse(&g, ARGS(A("--target"), A("dev"), A("--vars={a: 1}"), A("-xf"),
+	    A("--exclude"), A("a"), A("b"), A("--dry-run"), A("--no-defer")), &unknown, &err), 0);
 	assert_int_equal(taken, 2 + 1 + 1 + 3 + 1);
 	assert_true(g.dry);
 	assert_int_equal(g.rest.n, 0);
@@ -131,7 +136,8 @@ test_unknown_options_get_the_nearest_name(void **state)
 static void
 test_last_value_of_a_dbt_option(void **state)
 {
-	char *argv[] = { A("build"), A("--target-path"), A("a"), A("--target"), A("dev"), A("--target-path=b") };
+	char *argv[] = { A("build"), A("--target-path"), A("a"), A("--target"), A("dev"),
+	    A("--target-path=b") };
 
 	(void)state;
 	assert_string_equal(dbt_opt_value(argv, 6, "target-path"), "b");
@@ -143,7 +149,8 @@ test_last_value_of_a_dbt_option(void **state)
 static void
 test_dbt_arity(void **state)
 {
-	char *argv[] = { A("--unknown"), A("-t"), A("dev"), A("-tdev"), A("-qx"), A("--no-vars"), A("--vars") };
+	char *argv[] = { A("--unknown"), A("-t"), A("dev"), A("-tdev"), A("-qx"), A("--no-vars"),
+	    A("--vars") };
 
 	(void)state;
 	assert_int_equal(dbt_opt_take(argv, 0, 7), 0);

@@ -72,7 +72,8 @@ check_known(const struct world *w, const char *expected)
 	known = resume_known(w->plan, &run, "postgres", false, &counts);
 	for (size_t i = 0; i < w->plan->ntasks; i++)
 		if (known[i].known)
-			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s=%s", *text ? " " : "",
+			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s=%s",
+			    *text ? " " : "",
 			    w->plan->tasks[i].node->name, result_status_name(known[i].status));
 	assert_string_equal(text, expected);
 	free(known);

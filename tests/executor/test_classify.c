@@ -98,74 +98,113 @@ test_only_failures_have_a_class(void **state)
 	assert_int_equal(classify(&f), CLASS_TRANSIENT);
 }
 
-/* Messages as they stand in dbt's results: from the drivers' sources, the manuals and issues named in
- * the tables. */
+/* Messages as they stand in dbt's results: from the drivers' sources, the manuals and issues named
+ * in the tables. */
 static void
 test_real_messages_of_other_databases(void **state)
 {
 	static const struct {
 		const char *adapter, *code, *class, *message;
 	} rows[] = {
-		{ "snowflake", NULL, "transient", "000625 (57014): Statement '018c3a53-00a8-9df1-0000-0cc5001ac9ee' "
-		  "has locked table 'DATA_QUALITY_REPORT' in transaction 1558031235691 and this lock has not yet been "
-		  "released.\nYour statement was aborted because the number of waiters for this lock exceeds the 20 "
+		{ "snowflake", NULL, "transient",
+		  "000625 (57014): Statement '018c3a53-00a8-9df1-0000-0cc5001ac9ee' "
+		  "has locked table 'DATA_QUALITY_REPORT' in transaction 1558031235691 and this "
+		  "lock has not yet been "
+		  "released.\nYour statement was aborted because the number of waiters for this "
+		  "lock exceeds the 20 "
 		  "statements limit." },
-		{ "snowflake", "57014", "transient", "000630 (57014): Statement reached its statement or warehouse "
+		{ "snowflake", "57014", "transient",
+		  "000630 (57014): Statement reached its statement or warehouse "
 		  "timeout of 3,600 second(s) and was canceled." },
-		{ "snowflake", "XX000", "transient", "000603 (XX000): SQL execution internal error:\nProcessing aborted "
+		{ "snowflake", "XX000", "transient",
+		  "000603 (XX000): SQL execution internal error:\nProcessing aborted "
 		  "by error 300002:2523989150; incident 8392846." },
-		{ "snowflake", "08001", "transient", "250001 (08001): Failed to connect to DB: x.snowflakecomputing.com" },
-		{ "snowflake", NULL, "transient", "390114 (08001): Authentication token has expired.  The user must "
+		{ "snowflake", "08001", "transient",
+		  "250001 (08001): Failed to connect to DB: x.snowflakecomputing.com" },
+		{ "snowflake", NULL, "transient",
+		  "390114 (08001): Authentication token has expired.  The user must "
 		  "authenticate again." },
-		{ "snowflake", "42S02", "database", "002003 (42S02): SQL compilation error:\nObject 'A.B.C' does not "
+		{ "snowflake", "42S02", "database",
+		  "002003 (42S02): SQL compilation error:\nObject 'A.B.C' does not "
 		  "exist or not authorized." },
-		{ "snowflake", "42000", "database", "001003 (42000): SQL compilation error:\nsyntax error line 3" },
-		{ "bigquery", "403", "transient", "Exceeded rate limits: too many table update operations for this "
-		  "table. For more information, see https://cloud.google.com/bigquery/docs/troubleshoot-quotas" },
-		{ "bigquery", "400", "transient", "Could not serialize access to table a:b.c due to concurrent update" },
-		{ "bigquery", "400", "transient", "The job encountered an error during execution. Retrying the job may "
+		{ "snowflake", "42000", "database",
+		  "001003 (42000): SQL compilation error:\nsyntax error line 3" },
+		{ "bigquery", "403", "transient",
+		  "Exceeded rate limits: too many table update operations for this "
+		  "table. For more information, see "
+		  "https://cloud.google.com/bigquery/docs/troubleshoot-quotas" },
+		{ "bigquery", "400", "transient",
+		  "Could not serialize access to table a:b.c due to concurrent update" },
+		{ "bigquery", "400", "transient",
+		  "The job encountered an error during execution. Retrying the job may "
 		  "solve the problem." },
-		{ "bigquery", "503", "transient", "Error encountered during execution. Retrying may solve the problem." },
-		{ "bigquery", "500", "transient", "An internal error occurred and the request could not be completed." },
-		{ "bigquery", "403", "database", "Quota exceeded: Your project exceeded quota for free query bytes "
+		{ "bigquery", "503", "transient",
+		  "Error encountered during execution. Retrying may solve the problem." },
+		{ "bigquery", "500", "transient",
+		  "An internal error occurred and the request could not be completed." },
+		{ "bigquery", "403", "database",
+		  "Quota exceeded: Your project exceeded quota for free query bytes "
 		  "scanned." },
-		{ "bigquery", "403", "database", "Access Denied: Table a:b.c: User does not have permission" },
+		{ "bigquery", "403", "database",
+		  "Access Denied: Table a:b.c: User does not have permission" },
 		{ "bigquery", "400", "database", "Unrecognized name: connection refused at [3:8]" },
-		{ "redshift", NULL, "transient", "Database Error in model a (models/a.sql)\n  1023\n  compiled code at "
+		{ "redshift", NULL, "transient",
+		  "Database Error in model a (models/a.sql)\n  1023\n  compiled code at "
 		  "target/run/a.sql" },
-		{ "redshift", NULL, "transient", "1023\nDETAIL:  Serializable isolation violation on table - 100167, "
+		{ "redshift", NULL, "transient",
+		  "1023\nDETAIL:  Serializable isolation violation on table - 100167, "
 		  "transactions forming the cycle are: 55705701, 55705754 (pid:16606)" },
-		{ "redshift", NULL, "transient", "could not complete because of conflict with concurrent transaction" },
-		{ "redshift", NULL, "transient", "table 1256109 dropped by concurrent transaction" },
-		{ "redshift", NULL, "connection lost", "BrokenPipe: server socket closed. Please check that client side "
+		{ "redshift", NULL, "transient",
+		  "could not complete because of conflict with concurrent transaction" },
+		{ "redshift", NULL, "transient",
+		  "table 1256109 dropped by concurrent transaction" },
+		{ "redshift", NULL, "connection lost",
+		  "BrokenPipe: server socket closed. Please check that client side "
 		  "networking configurations" },
-		{ "redshift", NULL, "database", "Database Error in model a\n  column \"x\" does not exist in 10230" },
-		{ "databricks", NULL, "transient", "[DELTA_CONCURRENT_APPEND.WITH_PARTITION_HINT] ConcurrentAppend"
-		  "Exception: Files were added to partition [d=1] by a concurrent update. SQLSTATE: 2D521" },
-		{ "databricks", NULL, "transient", "[INTERNAL_ERROR] Query could not be scheduled: HTTP Response code: "
+		{ "redshift", NULL, "database",
+		  "Database Error in model a\n  column \"x\" does not exist in 10230" },
+		{ "databricks", NULL, "transient",
+		  "[DELTA_CONCURRENT_APPEND.WITH_PARTITION_HINT] ConcurrentAppend"
+		  "Exception: Files were added to partition [d=1] by a concurrent update. "
+		  "SQLSTATE: 2D521" },
+		{ "databricks", NULL, "transient",
+		  "[INTERNAL_ERROR] Query could not be scheduled: HTTP Response code: "
 		  "503. Please try again later. SQLSTATE: XX000" },
-		{ "databricks", NULL, "transient", "TEMPORARILY_UNAVAILABLE: Cluster 5711-083124-7nybcy05 is temporarily "
+		{ "databricks", NULL, "transient",
+		  "TEMPORARILY_UNAVAILABLE: Cluster 5711-083124-7nybcy05 is temporarily "
 		  "unavailable." },
-		{ "databricks", NULL, "connection lost", "Error during request to server. Retry request would exceed "
+		{ "databricks", NULL, "connection lost",
+		  "Error during request to server. Retry request would exceed "
 		  "Retry policy max retry duration of 900.0 seconds" },
-		{ "databricks", NULL, "connection lost", "('Connection aborted.', RemoteDisconnected('Remote end closed "
+		{ "databricks", NULL, "connection lost",
+		  "('Connection aborted.', RemoteDisconnected('Remote end closed "
 		  "connection without response'))" },
-		{ "databricks", NULL, "database", "[TABLE_OR_VIEW_NOT_FOUND] The table or view `a` cannot be found. "
+		{ "databricks", NULL, "database",
+		  "[TABLE_OR_VIEW_NOT_FOUND] The table or view `a` cannot be found. "
 		  "SQLSTATE: 42P01" },
-		{ "trino", NULL, "transient", "TrinoQueryError(type=INTERNAL_ERROR, name=NO_NODES_AVAILABLE, "
-		  "message=\"No nodes available to run query\", query_id=20230516_090255_15910_3thya)" },
-		{ "trino", NULL, "transient", "TrinoExternalError(type=EXTERNAL, name=ICEBERG_COMMIT_ERROR, "
+		{ "trino", NULL, "transient",
+		  "TrinoQueryError(type=INTERNAL_ERROR, name=NO_NODES_AVAILABLE, "
+		  "message=\"No nodes available to run query\", "
+		  "query_id=20230516_090255_15910_3thya)" },
+		{ "trino", NULL, "transient",
+		  "TrinoExternalError(type=EXTERNAL, name=ICEBERG_COMMIT_ERROR, "
 		  "message=\"Failed to commit during insert\", query_id=x)" },
-		{ "trino", NULL, "transient", "TrinoQueryError(type=INTERNAL_ERROR, name=GENERIC_INTERNAL_ERROR, "
-		  "message=\"Unexpected response status (Bad Gateway) performing operation: entity renamed\", query_id=x)" },
-		{ "trino", NULL, "transient", "failed to execute: HTTPConnectionPool(host='trino', port=1234): Max "
-		  "retries exceeded with url: /v1/statement (Caused by NewConnectionError('Failed to establish a new "
+		{ "trino", NULL, "transient",
+		  "TrinoQueryError(type=INTERNAL_ERROR, name=GENERIC_INTERNAL_ERROR, "
+		  "message=\"Unexpected response status (Bad Gateway) performing operation: "
+		  "entity renamed\", query_id=x)" },
+		{ "trino", NULL, "transient",
+		  "failed to execute: HTTPConnectionPool(host='trino', port=1234): Max "
+		  "retries exceeded with url: /v1/statement (Caused by "
+		  "NewConnectionError('Failed to establish a new "
 		  "connection: [Errno -3] Temporary failure in name resolution'))" },
-		{ "trino", NULL, "database", "TrinoUserError(type=USER_ERROR, name=TABLE_NOT_FOUND, message=\"line 2:6: "
+		{ "trino", NULL, "database",
+		  "TrinoUserError(type=USER_ERROR, name=TABLE_NOT_FOUND, message=\"line 2:6: "
 		  "Table 'a.b.c' does not exist\", query_id=x)" },
 		{ "trino", NULL, "database", "TrinoQueryError(type=INSUFFICIENT_RESOURCES, "
 		  "name=EXCEEDED_GLOBAL_MEMORY_LIMIT, message=\"Query exceeded\", query_id=x)" },
-		{ "athena", NULL, "transient", "429 Client Error: Too Many Requests for url: https://x" },
+		{ "athena", NULL, "transient",
+		  "429 Client Error: Too Many Requests for url: https://x" },
 		{ NULL, NULL, "transient", "HTTP Error 502: Bad Gateway" },
 		{ "postgres", NULL, "database", "000625 (57014): words of another database" },
 	};
@@ -199,13 +238,15 @@ test_exceptions_of_other_drivers(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		assert_string_equal(class_of(rows[i].adapter, NULL, rows[i].type, "x"), rows[i].class);
+		assert_string_equal(class_of(rows[i].adapter, NULL, rows[i].type, "x"),
+		    rows[i].class);
 }
 
 static void
 test_every_row_has_a_reason_and_a_source_and_can_be_reached(void **state)
 {
-	const struct classify_table *const tables[] = { &classify_codes, &classify_types, &classify_words };
+	const struct classify_table *const tables[] = { &classify_codes, &classify_types,
+	    &classify_words };
 
 	(void)state;
 	for (size_t t = 0; t < 3; t++)

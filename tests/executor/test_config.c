@@ -92,25 +92,31 @@ static void
 test_faults_name_line_and_key(void **state)
 {
 	static const struct { const char *text, *message, *hint; } cases[] = {
-		{ "retires: {}\n", "heddle.yml:1: top level: unknown key 'retires'", "did you mean 'retries'?" },
+		{ "retires: {}\n", "heddle.yml:1: top level: unknown key 'retires'",
+		  "did you mean 'retries'?" },
 		{ "\nretries: {atempts: 2}\n", "heddle.yml:2: retries: unknown key 'atempts'",
 		  "did you mean 'attempts'?" },
 		{ "retries: {attempts: 0}\n",
 		  "heddle.yml:1: attempts: expected a whole number from 1 to 1000", NULL },
 		{ "retries: {attempts: 2.5}\n",
 		  "heddle.yml:1: attempts: expected a whole number from 1 to 1000", NULL },
-		{ "retries: {jitter: nan}\n", "heddle.yml:1: jitter: expected a number from 0 to 1", NULL },
-		{ "timeout: soon\n", "heddle.yml:1: timeout: expected a duration like 30s, 5m or 2h", NULL },
+		{ "retries: {jitter: nan}\n",
+		  "heddle.yml:1: jitter: expected a number from 0 to 1", NULL },
+		{ "timeout: soon\n",
+		  "heddle.yml:1: timeout: expected a duration like 30s, 5m or 2h", NULL },
 		{ "rules: {select: a}\n", "heddle.yml:1: rules: expected a list", NULL },
 		{ "rules:\n- {timeout: 1h}\n", "heddle.yml:2: rule: 'select' is missing", NULL },
 		{ "rules:\n- {select: a, pool: big}\n", "heddle.yml:2: pool 'big' is not defined",
 		  "add it: pools: {big: 2}" },
 		{ "pools: {a: 1, a: 2}\n", "heddle.yml:1: pools: 'a' stands twice", NULL },
 		{ "pools: {a: {select: x}}\n", "heddle.yml:1: pool 'a': 'slots' is missing", NULL },
-		{ "transient: ['(']\n", "heddle.yml:1: transient: '(' is no regular expression", NULL },
-		{ "timeout: 1h\ntimeout: 2h\n", "heddle.yml:2: top level: 'timeout' stands twice", NULL },
+		{ "transient: ['(']\n", "heddle.yml:1: transient: '(' is no regular expression",
+		  NULL },
+		{ "timeout: 1h\ntimeout: 2h\n", "heddle.yml:2: top level: 'timeout' stands twice",
+		  NULL },
 		{ "- a\n", "heddle.yml:1: top level: expected a mapping", NULL },
-		{ "runner: shel\n", "heddle.yml:1: runner: expected 'worker', 'cli' or 'shell'", NULL },
+		{ "runner: shel\n", "heddle.yml:1: runner: expected 'worker', 'cli' or 'shell'",
+		  NULL },
 		{ "a: [\n", "heddle.yml:2: not YAML: did not find expected node content", NULL },
 	};
 
@@ -137,18 +143,20 @@ test_meta_of_a_node(void **state)
 
 	(void)state;
 	assert_int_equal(load(&c, "pools: {heavy: 2}\n", &err), 0);
-	assert_int_equal(config_node_patch(&c, "{\"owner\": \"x\", \"heddle\": {\"timeout\": \"90s\", "
+	assert_int_equal(config_node_patch(&c,
+	    "{\"owner\": \"x\", \"heddle\": {\"timeout\": \"90s\", "
 	    "\"retries\": {\"attempts\": 5}, \"pool\": \"heavy\"}}", false, &p, &err), 0);
 	assert_int_equal(p.value.timeout_ms, 90000);
 	assert_int_equal(p.value.max_attempts, 5);
 	assert_string_equal(p.value.pool, "heavy");
 	assert_int_equal(config_node_patch(&c, "{\"owner\": \"heddle\"}", false, &p, &err), 0);
 	assert_int_equal(p.has, 0);
-	assert_int_equal(config_node_patch(&c, "{\"meta\": {\"heddle\": {\"priority\": 4}}}", true, &p,
-	    &err), 0);
+	assert_int_equal(config_node_patch(&c, "{\"meta\": {\"heddle\": {\"priority\": 4}}}",
+	    true, &p, &err), 0);
 	assert_int_equal(p.value.priority, 4);
 	assert_int_equal(config_node_patch(&c, NULL, false, &p, &err), 0);
-	assert_int_equal(config_node_patch(&c, "{\"heddle\": {\"pool\": \"big\"}}", false, &p, &err), -1);
+	assert_int_equal(config_node_patch(&c, "{\"heddle\": {\"pool\": \"big\"}}", false, &p,
+	    &err), -1);
 	assert_string_equal(err.msg, "config.meta.heddle: pool 'big' is not defined");
 	assert_int_equal(config_node_patch(&c, "{\"heddle\": {\"time\": 1}}", false, &p, &err), -1);
 	assert_string_equal(err.msg, "config.meta: heddle: unknown key 'time'");

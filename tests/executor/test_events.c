@@ -35,10 +35,12 @@ write_some(struct events *e)
 }
 
 #define EXPECTED \
-	"{\"event\": \"log\", \"at\": \"\", \"level\": \"warn\", \"unique_id\": \"model.shop.a\", " \
+	"{\"event\": \"log\", \"at\": \"\", \"level\": \"warn\", " \
+	    "\"unique_id\": \"model.shop.a\", " \
 	"\"message\": \"two\\nlines, \\\"quoted\\\" \\u001b[31m\"}\n" \
 	"{\"event\": \"log\", \"at\": \"\", \"level\": \"info\", \"message\": \"of the run\"}\n" \
-	"{\"event\": \"hook\", \"at\": \"\", \"unique_id\": \"operation.shop.h\", \"status\": \"error\", " \
+	"{\"event\": \"hook\", \"at\": \"\", \"unique_id\": \"operation.shop.h\", " \
+	    "\"status\": \"error\", " \
 	"\"message\": \"boom\"}\n"
 
 static void
@@ -89,7 +91,8 @@ test_what_cannot_be_opened_is_an_error(void **state)
 	assert_null(events_open("999", &err));
 	assert_string_equal(err.msg, "--events 999: cannot write there: Bad file descriptor");
 	assert_null(events_open("no/such/folder", &err));
-	assert_string_equal(err.msg, "--events no/such/folder: cannot write there: No such file or directory");
+	assert_string_equal(err.msg,
+	    "--events no/such/folder: cannot write there: No such file or directory");
 	err_release(&err);
 }
 

@@ -44,7 +44,8 @@ static struct plan *plan;
 static struct journal *
 new_journal(const char *dir, const char *run_id)
 {
-	const struct journal_head head = { run_id, "2026-01-31T09:30:00Z", "{\"command\": \"build\"}" };
+	const struct journal_head head = { run_id, "2026-01-31T09:30:00Z",
+	    "{\"command\": \"build\"}" };
 	struct journal *j = journal_new(dir, &head, &err);
 
 	if (!j || journal_publish(j, &err) < 0)
@@ -58,7 +59,8 @@ tell(struct journal *j, const char *name, enum task_state from, enum task_state 
 {
 	char entry[] = "{\"status\": \"success\", \"n\": 1}", why[] = "because";
 	struct run_task t = { .task = plan_find(plan, tiny_node(graph, name)), .attempts = 1 };
-	struct run_event ev = { .kind = EVENT_TASK, .at_ms = 7, .task = &t, .from = from, .to = to };
+	struct run_event ev = { .kind = EVENT_TASK, .at_ms = 7, .task = &t, .from = from,
+	    .to = to };
 	struct observer o = journal_observer(j);
 
 	t.state = to;
@@ -136,7 +138,8 @@ test_a_cut_line_is_dropped_and_a_broken_one_refused(void **state)
 	struct journal_run run;
 
 	(void)state;
-	put("files/cut.journal", HEAD "{\"t\": 6, \"id\": \"x\", \"try\": 1, \"to\": \"running\"}\n{\"t\": 7, \"id");
+	put("files/cut.journal",
+	    HEAD "{\"t\": 6, \"id\": \"x\", \"try\": 1, \"to\": \"running\"}\n{\"t\": 7, \"id");
 	read_back(&run, "files/cut.journal");
 	assert_true(run.torn);
 	assert_true(node(&run, "x")->running);
@@ -147,7 +150,8 @@ test_a_cut_line_is_dropped_and_a_broken_one_refused(void **state)
 	journal_run_release(&run);
 	put("files/later.journal", "{\"journal\": 2}\n");
 	assert_int_equal(journal_read(&run, "files/later.journal", &err), -1);
-	assert_string_equal(err.msg, "files/later.journal: journal version 2; this heddle reads version 1");
+	assert_string_equal(err.msg,
+	    "files/later.journal: journal version 2; this heddle reads version 1");
 	journal_run_release(&run);
 	err_release(&err);
 }
@@ -359,7 +363,8 @@ test_a_clock_set_back_does_not_hide_the_newest(void **state)
 
 	(void)state;
 	assert_int_equal(fs_mkdirs("clock", &err), 0);
-	assert_int_equal(fs_replace("clock/20991231T235959.999-99.journal", HEAD, strlen(HEAD), 0600, &err), 0);
+	assert_int_equal(fs_replace("clock/20991231T235959.999-99.journal", HEAD, strlen(HEAD),
+	    0600, &err), 0);
 	for (int i = 0; i < 2; i++) {
 		j = new_journal("clock", "run-9");
 		n = journal_list("clock", &paths);

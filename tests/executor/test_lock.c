@@ -143,7 +143,8 @@ test_what_a_killed_run_left_is_waited_for(void **state)
 
 	(void)state;
 	assert_true(fd >= 0);
-	snprintf(expected, sizeof(expected), "info: waiting for process %d, left by a run that was killed "
+	snprintf(expected, sizeof(expected),
+	    "info: waiting for process %d, left by a run that was killed "
 	    "(heddle build", (int)left);
 	assert_true(strncmp(buf_str(&said), expected, strlen(expected)) == 0);
 	assert_null(strstr(buf_str(&said), "killing"));
@@ -226,7 +227,8 @@ test_a_process_that_is_not_surely_ours_is_not_killed(void **state)
 	lock_release(fd);
 }
 
-/* What the dead run left ended, and another run was quicker than we; it has yet to say who it is. */
+/* What the dead run left ended, and another run was quicker than we; it has yet to say who it
+ * is. */
 static void
 test_a_run_that_has_just_begun_is_not_killed(void **state)
 {

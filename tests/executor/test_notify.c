@@ -14,11 +14,14 @@ static struct notify_run
 make_run(size_t nfailed, const char *message)
 {
 	for (size_t i = 0; i < nfailed; i++) {
-		nodes[i] = (struct node){ .id = "model.shop.<o&o>\x1b[31m", .name = "o", .kind = KIND_MODEL };
+		nodes[i] = (struct node){ .id = "model.shop.<o&o>\x1b[31m", .name = "o",
+		    .kind = KIND_MODEL };
 		failed[i] = (struct notify_node){ .node = &nodes[i], .status = RESULT_ERROR,
-			.class = CLASS_DATABASE, .message = message, .attempts = 1, .busy_ms = 1500 };
+			.class = CLASS_DATABASE, .message = message, .attempts = 1,
+			.busy_ms = 1500 };
 	}
-	return (struct notify_run){ .project = "shop", .target = "prod", .command = "build", .run_id = "r",
+	return (struct notify_run){ .project = "shop", .target = "prod", .command = "build",
+		.run_id = "r",
 		.exit_code = 1, .took_ms = 2500, .nfailed = nfailed, .failed = failed };
 }
 
@@ -65,8 +68,10 @@ test_slack_shows_no_markup_of_others(void **state)
 
 	(void)state;
 	assert_non_null(doc);
-	assert_true(strncmp(text_in(doc, "text"), ":x: *heddle build* of shop (prod) failed: 0 good, 12 failed, "
-	    "0 skipped, 2.5 s\n• model.shop.&lt;o&amp;o&gt;\\x1b[31m error: &lt;!channel&gt; a &amp; b\n• ", 150) == 0);
+	assert_true(strncmp(text_in(doc, "text"),
+	    ":x: *heddle build* of shop (prod) failed: 0 good, 12 failed, "
+	    "0 skipped, 2.5 s\n• model.shop.&lt;o&amp;o&gt;\\x1b[31m error: &lt;!channel&gt; a "
+	    "&amp; b\n• ", 150) == 0);
 	assert_non_null(strstr(text_in(doc, "text"), "\n… and 2 more"));
 	assert_null(strstr(body, "second line"));
 	cJSON_Delete(doc);

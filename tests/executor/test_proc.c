@@ -199,7 +199,8 @@ test_children_end_when_the_program_is_killed(void **state)
 	}
 	close(ends[1]);
 	f = fdopen(ends[0], "r");
-	/* The guard knows of the child when the program goes on, which may be after the child's word. */
+	/* The guard knows of the child when the program goes on, which may be after the child's
+	 * word. */
 	for (int heard = 0; heard < 2; heard++) {
 		char line[64];
 

@@ -373,7 +373,8 @@ test_a_browser_shows_every_kind_of_run(void **state)
 				fail_msg("the page has no %s", tag);
 		}
 		assert_non_null(strstr(dom.data, "error</span> in 0.30s"));
-		assert_non_null(strstr(dom.data, "from 0.00s on thread 2. Nothing kept it waiting."));
+		assert_non_null(strstr(dom.data,
+		    "from 0.00s on thread 2. Nothing kept it waiting."));
 		assert_null(strstr(dom.data, "NaN"));
 		assert_null(strstr(dom.data, "undefined</"));
 		assert_non_null(strstr(dom.data, "9.0\xc3\x97"));       /* of its median */

@@ -50,7 +50,8 @@ make_runner(void)
 	static const char *const words[] = { "--target", "ci", NULL };
 	static const char *const no_flags[] = { "--empty", NULL };
 	static const struct cli_args args[] = {
-		{ "seed", no_flags }, { "run", words }, { "test", words }, { "source", words }, { NULL, NULL }
+		{ "seed", no_flags }, { "run", words }, { "test", words }, { "source", words },
+		{ NULL, NULL }
 	};
 	const struct cli_options o = { .dbt = dbt, .args = args, .dir = "project",
 		.target_path = "project/target", .nthreads = 2, .grace_ms = 300, .lock_fd = -1 };
@@ -132,7 +133,8 @@ test_results_come_from_run_results(void **state)
 static void
 test_sources_are_checked(void **state)
 {
-#define AGE "last loaded 3 days ago, at 2026-01-02 03:04:05 UTC; warn after 1 day, error after 30 days"
+#define AGE \
+	"last loaded 3 days ago, at 2026-01-02 03:04:05 UTC; warn after 1 day, error after 30 days"
 	struct cli_runner *r = make_runner();
 	struct buf calls = BUF_INIT;
 
@@ -141,10 +143,12 @@ test_sources_are_checked(void **state)
 	assert_string_equal(run(r, "source", "raw.stale"), "error/stale/" AGE "/-1");
 	assert_string_equal(run(r, "source", "raw.old_dbt"),
 	    "runtime error/transient/deadlock detected/-1");
-	assert_string_equal(run(r, "source", "raw.no_entry"), "error/transient/dbt source freshness "
+	assert_string_equal(run(r, "source", "raw.no_entry"),
+	    "error/transient/dbt source freshness "
 	    "ended with exit code 1:\ndeadlock detected\n/-1");
 	assert_int_equal(fs_read("calls", &calls, &err), 0);
-	assert_non_null(strstr(calls.data, "source freshness --no-use-colors --target ci --select "));
+	assert_non_null(strstr(calls.data,
+	    "source freshness --no-use-colors --target ci --select "));
 	buf_release(&calls);
 	cli_runner_free(r);
 }

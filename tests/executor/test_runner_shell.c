@@ -28,8 +28,8 @@ make(const char *command)
 static struct job
 job_of(enum node_kind kind, const char *name)
 {
-	return (struct job){ .id = "model.shop.x", .name = name, .verb = "run", .select = "fqn:shop.x",
-		.kind = kind, .attempt = 2, .thread = 1 };
+	return (struct job){ .id = "model.shop.x", .name = name, .verb = "run",
+		.select = "fqn:shop.x", .kind = kind, .attempt = 2, .thread = 1 };
 }
 
 /* "status/class/message" of one node. */
@@ -66,7 +66,8 @@ test_exit_codes_and_signals(void **state)
 		  "error/worker lost/the command was ended by signal 9 (Killed)" },
 		{ KIND_MODEL, "exit 143",
 		  "error/worker lost/the command was ended by signal 15 (Terminated)" },
-		{ KIND_MODEL, "exit 255", "error/command failed/the command ended with exit code 255" },
+		{ KIND_MODEL, "exit 255",
+		  "error/command failed/the command ended with exit code 255" },
 		{ KIND_MODEL, "./no-such",
 		  "error/command failed/cannot run './no-such': No such file or directory" },
 		{ KIND_MODEL, "echo 'deadlock detected'; exit 1",
@@ -108,7 +109,8 @@ test_the_environment_names_node_run_and_attempt(void **state)
 {
 	(void)state;
 	assert_string_equal(run(KIND_MODEL,
-	    "echo \"$HEDDLE_UNIQUE_ID $HEDDLE_FQN $HEDDLE_NAME $HEDDLE_VERB $HEDDLE_RUN_ID $HEDDLE_ATTEMPT\"",
+	    "echo \"$HEDDLE_UNIQUE_ID $HEDDLE_FQN $HEDDLE_NAME $HEDDLE_VERB $HEDDLE_RUN_ID "
+	    "$HEDDLE_ATTEMPT\"",
 	    "n"), "success/none/model.shop.x shop.x n run r1 2");
 }
 
@@ -199,13 +201,15 @@ static void
 test_cancel_ends_the_whole_group(void **state)
 {
 	(void)state;
-	assert_string_equal(cancelled("sh -c 'echo $$ >g; mv g grandchild; exec sleep 60'; echo after"),
+	assert_string_equal(cancelled("sh -c 'echo $$ >g; mv g grandchild; exec sleep 60'; echo "
+	    "after"),
 	    "error/cancelled");
 	/* A shell starts what it puts in the background deaf to SIGINT. */
 	assert_string_equal(cancelled("sh -c 'echo $$ >g; mv g grandchild; exec sleep 60' & wait"),
 	    "error/cancelled");
 	assert_string_equal(
-	    cancelled("sh -c 'trap \"\" INT TERM; echo $$ >g; mv g grandchild; sleep 60; sleep 60'"),
+	    cancelled("sh -c 'trap \"\" INT TERM; echo $$ >g; mv g grandchild; sleep 60; sleep "
+	    "60'"),
 	    "error/cancelled");
 }
 

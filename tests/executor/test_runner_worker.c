@@ -428,7 +428,8 @@ test_a_killed_worker_is_replaced_and_knows_earlier_results(void **state)
 		nap_ms(10);
 	finish(w, outcomes, 3);
 	log = hooks_log();
-	assert_string_equal(log, "start, started, good success, slow error, view_of_base success\n");
+	assert_string_equal(log,
+	    "start, started, good success, slow error, view_of_base success\n");
 	free(log);
 }
 
@@ -456,7 +457,8 @@ test_a_python_that_is_gone_ends_in_words(void **state)
 	pthread_join(b.thread, NULL);
 	result_release(&b.result);
 	for (unsigned attempt = 1; attempt <= WORKER_RESTARTS; attempt++)
-		if (!strstr(run(w, MODEL "good", attempt), "error worker lost: cannot start dbt again: "))
+		if (!strstr(run(w, MODEL "good", attempt),
+		    "error worker lost: cannot start dbt again: "))
 			fail_msg("%s", run(w, MODEL "good", attempt));
 	assert_string_equal(run(w, MODEL "good", 4),
 	    "error internal: no dbt process any more: it was lost 4 times");
@@ -720,17 +722,20 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_dbt_says_what_it_resolved, end),
 		cmocka_unit_test_teardown(test_nodes_run_and_hooks_see_their_results, end),
-		cmocka_unit_test_teardown(test_an_ephemeral_that_does_not_compile_fails_each_child, end),
+		cmocka_unit_test_teardown(
+		    test_an_ephemeral_that_does_not_compile_fails_each_child, end),
 		cmocka_unit_test_teardown(test_a_second_try_starts_clean, end),
 		cmocka_unit_test_teardown(test_one_query_is_cancelled_alone, end),
-		cmocka_unit_test_teardown(test_a_killed_worker_is_replaced_and_knows_earlier_results, end),
+		cmocka_unit_test_teardown(
+		    test_a_killed_worker_is_replaced_and_knows_earlier_results, end),
 		cmocka_unit_test_teardown(test_a_python_that_is_gone_ends_in_words, end),
 		cmocka_unit_test_teardown(test_waiting_for_another_worker_can_be_cancelled, end),
 		cmocka_unit_test_teardown(test_two_lost_together_are_blameless, end),
 		cmocka_unit_test_teardown(test_a_node_that_does_not_listen_costs_the_worker, end),
 		cmocka_unit_test_teardown(test_what_dbt_refuses_comes_back_whole, end),
 		cmocka_unit_test_teardown(test_a_python_that_ends_at_once_is_reported, end),
-		cmocka_unit_test_teardown(test_the_manifest_is_not_written_again_when_nothing_changed, end),
+		cmocka_unit_test_teardown(
+		    test_the_manifest_is_not_written_again_when_nothing_changed, end),
 		cmocka_unit_test_teardown(test_the_lock_is_held_until_the_worker_is_gone, end),
 		cmocka_unit_test_teardown(test_the_worker_ends_when_the_program_is_killed, end),
 	};

@@ -1,4 +1,5 @@
-/* Sources as tasks: what hangs on stale ones, what their results mean, sources.json. Simulated pool. */
+/* Sources as tasks: what hangs on stale ones, what their results mean, sources.json. Simulated
+ * pool. */
 #include "tests/check.h"
 
 #include "executor/sources.h"
@@ -44,7 +45,8 @@ prepare(const char *graph, const char *names, const char *script, enum stale_rul
 	r->f = fake_new_simulated(script);
 	r->stale = stale_new(r->p, rule);
 	r->observer = stale_observer(r->stale);
-	r->o = (struct schedule_options){ .runner = fake_runner(r->f), .nthreads = 2, .signal_fd = -1,
+	r->o = (struct schedule_options){ .runner = fake_runner(r->f), .nthreads = 2,
+		.signal_fd = -1,
 		.observers = &r->observer, .nobservers = 1, .grace_ms = 5000, .excuse = stale_why,
 		.excuse_self = r->stale };
 	set_release(&chosen);
@@ -89,7 +91,9 @@ finish(struct run *r)
 	free(r);
 }
 
-#define SHOP "checked s\nchecked f\nmodel a: s\nmodel b: a\ntest t: a\nmodel c: f\nmodel d: b c\ntest u: s\n"
+#define SHOP \
+	"checked s\nchecked f\nmodel a: s\nmodel b: a\ntest t: a\n" \
+	"model c: f\nmodel d: b c\ntest u: s\n"
 
 static void
 without_a_rule_nothing_is_skipped(void **state)
@@ -97,7 +101,8 @@ without_a_rule_nothing_is_skipped(void **state)
 	struct run *r = prepare(SHOP, NULL, "s: stale; f: warn", STALE_NEVER);
 
 	(void)state;
-	check(r, "a success, b success, c success, d success, f warn, s error, t success, u success");
+	check(r,
+	    "a success, b success, c success, d success, f warn, s error, t success, u success");
 	finish(r);
 }
 
@@ -107,12 +112,14 @@ any_skips_all_that_comes_from_a_stale_source(void **state)
 	struct run *r = prepare(SHOP, NULL, "s: stale", STALE_ANY);
 
 	(void)state;
-	check(r, "a skipped!, b skipped!, c success, d skipped!, f success, s error, t skipped!, u skipped!");
+	check(r, "a skipped!, b skipped!, c success, d skipped!, f success, s error, t skipped!, "
+	    "u skipped!");
 	assert_string_equal(ended(r, "d")->why, "'source.p.s' is stale: s 1");
 	finish(r);
 	/* Past the lower limit is stale too. */
 	r = prepare(SHOP, NULL, "f: warn", STALE_ANY);
-	check(r, "a success, b success, c skipped!, d skipped!, f warn, s success, t success, u success");
+	check(r, "a success, b success, c skipped!, d skipped!, f warn, s success, t success, u "
+	    "success");
 	finish(r);
 }
 
@@ -122,14 +129,18 @@ all_spares_what_has_a_fresh_parent(void **state)
 	struct run *r = prepare(SHOP, NULL, "s: stale", STALE_ALL);
 
 	(void)state;
-	check(r, "a skipped!, b skipped!, c success, d success, f success, s error, t skipped!, u skipped!");
-	assert_string_equal(ended(r, "b")->why, "all it comes from is stale, 'source.p.s' among it: s 1");
+	check(r, "a skipped!, b skipped!, c success, d success, f success, s error, t skipped!, "
+	    "u skipped!");
+	assert_string_equal(ended(r, "b")->why,
+	    "all it comes from is stale, 'source.p.s' among it: s 1");
 	finish(r);
 	r = prepare(SHOP, NULL, "s: stale; f: warn", STALE_ALL);
-	check(r, "a skipped!, b skipped!, c skipped!, d skipped!, f warn, s error, t skipped!, u skipped!");
+	check(r, "a skipped!, b skipped!, c skipped!, d skipped!, f warn, s error, t skipped!, u "
+	    "skipped!");
 	finish(r);
 	/* Seeds, and sources that nobody checks, are not stale. */
-	r = prepare("checked s\nsource n\nseed x\nmodel a: s n\nmodel b: s x\nmodel c: s\n", NULL, "s: warn",
+	r = prepare("checked s\nsource n\nseed x\nmodel a: s n\nmodel b: s x\nmodel c: s\n", NULL,
+	    "s: warn",
 	    STALE_ALL);
 	check(r, "a success, b success, c skipped!, x success, s warn");
 	finish(r);
@@ -139,7 +150,8 @@ all_spares_what_has_a_fresh_parent(void **state)
 static void
 an_excused_test_holds_nothing_back(void **state)
 {
-	struct run *r = prepare("checked s\nmodel a: s\ntest t: a\nmodel b\nmodel d: a b\n", NULL, "s: warn",
+	struct run *r = prepare("checked s\nmodel a: s\ntest t: a\nmodel b\nmodel d: a b\n", NULL,
+	    "s: warn",
 	    STALE_ALL);
 
 	(void)state;
@@ -150,7 +162,8 @@ an_excused_test_holds_nothing_back(void **state)
 static void
 staleness_passes_through_what_is_not_selected(void **state)
 {
-	struct run *r = prepare("checked s\nchecked z\nmodel a: s\nephemeral e: a\nmodel m: e\nmodel k: z\n", "m",
+	struct run *r = prepare("checked s\nchecked z\nmodel a: s\nephemeral e: a\nmodel m: "
+	    "e\nmodel k: z\n", "m",
 	    "s: stale", STALE_ANY);
 
 	(void)state;
@@ -201,7 +214,8 @@ fail_fast_is_for_nodes(void **state)
 
 	(void)state;
 	r->o.fail_fast = true;
-	check(r, "a success, b success, c success, d success, f runtime error, s error, t success, u success");
+	check(r, "a success, b success, c success, d success, f runtime error, s error, t "
+	    "success, u success");
 	finish(r);
 }
 
@@ -228,7 +242,8 @@ say_ended(struct observer *o, struct plan *p, const char *name, const char *entr
 {
 	struct run_task t = { .task = plan_find(p, tiny_node(p->graph, name)), .state = TASK_DONE,
 		.entry = (char *)(uintptr_t)entry };
-	struct run_event ev = { .kind = EVENT_TASK, .task = &t, .from = TASK_RUNNING, .to = TASK_DONE };
+	struct run_event ev = { .kind = EVENT_TASK, .task = &t, .from = TASK_RUNNING,
+	    .to = TASK_DONE };
 	struct err err = ERR_INIT;
 
 	assert_int_equal(o->event(o->self, &ev, &err), 0);
@@ -240,7 +255,8 @@ sources_json_has_the_entries_in_the_order_they_came(void **state)
 	struct run *r = prepare(SHOP, NULL, "", STALE_NEVER);
 	struct sources *s = sources_new(r->p);
 	struct observer o = sources_observer(s);
-	struct results_head head = { .metadata = "{\"dbt_schema_version\":\"run-results/v6\",\"env\":{}}",
+	struct results_head head =
+		{ .metadata = "{\"dbt_schema_version\":\"run-results/v6\",\"env\":{}}",
 		.args = "{}", .elapsed_s = 1.5 };
 	struct err err = ERR_INIT;
 	struct buf b = BUF_INIT;
@@ -252,7 +268,8 @@ sources_json_has_the_entries_in_the_order_they_came(void **state)
 	assert_int_equal(sources_write(s, &head, "sources.json", &err), 0);
 	assert_int_equal(fs_read("sources.json", &b, &err), 0);
 	assert_string_equal(buf_str(&b), "{\"metadata\": {\"env\":{},\"dbt_schema_version\":"
-	    "\"https://schemas.getdbt.com/dbt/sources/v3.json\"}, \"results\": [{\"unique_id\": \"source.p.s\"}], "
+	    "\"https://schemas.getdbt.com/dbt/sources/v3.json\"}, \"results\": [{\"unique_id\": "
+	    "\"source.p.s\"}], "
 	    "\"elapsed_time\": 1.500000}");
 	assert_int_equal(sources_write(s, &head, "no/such/folder/sources.json", &err), -1);
 	assert_non_null(err.msg);

@@ -11,7 +11,8 @@ static const char *
 filled(const char *text, const char *name)
 {
 	static struct buf out;
-	const char *const values[NTEMPLATE_FIELDS] = { "model.shop.x", "shop.x", name, "model", "run",
+	const char *const values[NTEMPLATE_FIELDS] = { "model.shop.x", "shop.x", name, "model",
+		"run",
 		"fqn:shop.x" };
 	struct template_call call = TEMPLATE_CALL_INIT;
 	struct template *t = template_parse(text, &err);
@@ -105,7 +106,8 @@ test_variables_hold_the_fields(void **state)
 	for (size_t i = 0; call.env[i]; i++)
 		buf_addf(&all, "%s ", call.env[i]);
 	assert_string_equal(buf_str(&all), "HEDDLE_UNIQUE_ID=u HEDDLE_FQN=f HEDDLE_NAME=it's "
-	    "HEDDLE_NAME_QUOTED='it'\\''s' HEDDLE_RESOURCE_TYPE=model HEDDLE_VERB=run HEDDLE_SELECT=s ");
+	    "HEDDLE_NAME_QUOTED='it'\\''s' HEDDLE_RESOURCE_TYPE=model HEDDLE_VERB=run "
+	    "HEDDLE_SELECT=s ");
 	buf_release(&all);
 	template_call_release(&call);
 	template_free(t);
@@ -125,17 +127,21 @@ static void
 test_a_field_for_an_inner_shell_is_quoted_once_more(void **state)
 {
 	static const char *const refused[] = {
-		"ssh host dbt run -s {name}", "/usr/bin/ssh host 'dbt run -s {name}'", "sh -c 'dbt {name}'",
-		"docker exec c bash -lc \"dbt {name}\"", "a | ssh host {name}", "cd x && sh -e -c 'a {name}'",
+		"ssh host dbt run -s {name}", "/usr/bin/ssh host 'dbt run -s {name}'",
+		"sh -c 'dbt {name}'",
+		"docker exec c bash -lc \"dbt {name}\"", "a | ssh host {name}",
+		"cd x && sh -e -c 'a {name}'",
 	};
 	static const char *const fine[] = {
-		"ssh host dbt run -s {name:q}", "sh -c 'dbt {name:q}'", "sh -c 'dbt \"$1\"' sh {name}",
+		"ssh host dbt run -s {name:q}", "sh -c 'dbt {name:q}'",
+		"sh -c 'dbt \"$1\"' sh {name}",
 		"sh run.sh -c {name}", "docker exec c dbt {name}",
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-		assert_non_null(strstr(filled(refused[i], "N"), "hands the field {name} to a shell"));
+		assert_non_null(strstr(filled(refused[i], "N"),
+		    "hands the field {name} to a shell"));
 		assert_string_equal(err.hint, "write {name:q} there: it is quoted once more");
 	}
 	for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++)

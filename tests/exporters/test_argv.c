@@ -1,4 +1,5 @@
-/* Commands as words and as lines of a shell; names and literals of Kubernetes; policies of steps. */
+/* Commands as words and as lines of a shell; names and literals of Kubernetes; policies of
+ * steps. */
 #include "tests/check.h"
 
 #include "exporters/argv.h"
@@ -46,7 +47,8 @@ test_names_are_labels(void **state)
 	(void)state;
 	assert_string_equal(name_of("lantern_tea", 52), "lantern-tea");
 	assert_string_equal(name_of("", 52), "dbt");
-	assert_int_equal(strlen(name_of("a-project-of-a-name-that-is-longer-than-a-label-may-be-at-all", 52)), 52);
+	assert_int_equal(strlen(
+	    name_of("a-project-of-a-name-that-is-longer-than-a-label-may-be-at-all", 52)), 52);
 	assert_int_equal(strncmp(name_of("Shop & Sons", 52), "shop-sons-", 10), 0);
 	assert_int_equal(strlen(name_of("\xe6\xa8\xa1", 52)), strlen("dbt-01234567"));
 	/* cut where a mark stands */

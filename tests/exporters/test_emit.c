@@ -33,9 +33,11 @@ test_xml_text(void **state)
 	(void)state;
 	assert_string_equal(emitted(&emit_xml, 'q', "<a href='x'>&\"]]>"),
 	    "&lt;a href=&#39;x&#39;&gt;&amp;&quot;]]&gt;");
-	assert_string_equal(emitted(&emit_xml, 'q', "a\x01" "b\tc\nd"), "a\xef\xbf\xbd" "b&#9;c&#10;d");
+	assert_string_equal(emitted(&emit_xml, 'q', "a\x01" "b\tc\nd"),
+	    "a\xef\xbf\xbd" "b&#9;c&#10;d");
 	assert_string_equal(emitted(&emit_xml, 'q', "\xef\xbf\xbf"), "\xef\xbf\xbd");
-	assert_string_equal(emitted(&emit_xml, 'q', "\xe6\xa8\xa1\xe5\x9e\x8b"), "\xe6\xa8\xa1\xe5\x9e\x8b");
+	assert_string_equal(emitted(&emit_xml, 'q', "\xe6\xa8\xa1\xe5\x9e\x8b"),
+	    "\xe6\xa8\xa1\xe5\x9e\x8b");
 }
 
 static void

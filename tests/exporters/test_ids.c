@@ -26,7 +26,8 @@ test_ids_read_like_names(void **state)
 {
 	(void)state;
 	assert_string_equal(ID(.kind = KIND_MODEL, .name = "stg_orders"), "stg_orders");
-	assert_string_equal(ID(.kind = KIND_MODEL, .name = "dim", .versioned = true, .version = "2"),
+	assert_string_equal(ID(.kind = KIND_MODEL, .name = "dim", .versioned = true,
+	    .version = "2"),
 	    "dim__v2");
 	assert_string_equal(ID(.kind = KIND_SEED, .name = "raw"), "raw__seed");
 	assert_string_equal(ID(.kind = KIND_MODEL, .name = "holidays", .package = "tea_utils"),
@@ -40,9 +41,11 @@ static void
 test_what_was_lost_is_told_apart_by_a_hash(void **state)
 {
 	(void)state;
-	assert_string_equal(ID(.kind = KIND_MODEL, .name = "with-dash", .id = "model.shop.with-dash"),
+	assert_string_equal(ID(.kind = KIND_MODEL, .name = "with-dash",
+	    .id = "model.shop.with-dash"),
 	    "with_dash_c8ee2278");
-	assert_string_not_equal(ID(.kind = KIND_MODEL, .name = "a-b", .id = "model.shop.a-b"), "a_b");
+	assert_string_not_equal(ID(.kind = KIND_MODEL, .name = "a-b", .id = "model.shop.a-b"),
+	    "a_b");
 	assert_int_equal(strncmp(ID(.kind = KIND_MODEL, .name = "0starts"), "n_0starts_", 10), 0);
 	assert_int_equal(strncmp(ID(.kind = KIND_MODEL, .name = "\xe6\xa8\xa1"), "n__", 3), 0);
 	/* A name that looks like another node's id is not left alone. */
@@ -76,7 +79,8 @@ test_styles_of_stricter_targets(void **state)
 	(void)state;
 	assert_string_equal(id_in(&argo, (struct node){ .kind = KIND_MODEL, .name = "stg_orders" }),
 	    "stg-orders");
-	assert_string_equal(id_in(&mage, (struct node){ .kind = KIND_MODEL, .name = "upper" }), "upper");
+	assert_string_equal(id_in(&mage, (struct node){ .kind = KIND_MODEL, .name = "upper" }),
+	    "upper");
 	assert_int_equal(strncmp(id_in(&mage, (struct node){ .kind = KIND_MODEL, .name = "Upper" }),
 	    "upper_", 6), 0);
 }
@@ -90,11 +94,14 @@ test_no_two_nodes_share_an_id(void **state)
 		{ .id = "seed.shop.a", .kind = KIND_SEED, .package = "shop", .name = "a" },
 		{ .id = "snapshot.shop.a", .kind = KIND_SNAPSHOT, .package = "shop", .name = "a" },
 		{ .id = "model.vendor.a", .kind = KIND_MODEL, .package = "vendor", .name = "a" },
-		{ .id = "model.shop.a_seed", .kind = KIND_MODEL, .package = "shop", .name = "a_seed" },
-		{ .id = "model.shop.a__seed", .kind = KIND_MODEL, .package = "shop", .name = "a__seed" },
+		{ .id = "model.shop.a_seed", .kind = KIND_MODEL, .package = "shop",
+		  .name = "a_seed" },
+		{ .id = "model.shop.a__seed", .kind = KIND_MODEL, .package = "shop",
+		  .name = "a__seed" },
 		{ .id = "model.shop.a.v1", .kind = KIND_MODEL, .package = "shop", .name = "a",
 		  .versioned = true, .version = "1" },
-		{ .id = "model.shop.a__v1", .kind = KIND_MODEL, .package = "shop", .name = "a__v1" },
+		{ .id = "model.shop.a__v1", .kind = KIND_MODEL, .package = "shop",
+		  .name = "a__v1" },
 		{ .id = "model.shop.a.v1_5", .kind = KIND_MODEL, .package = "shop", .name = "a",
 		  .versioned = true, .version = "1_5" },
 		{ .id = "model.shop.a.v1.5", .kind = KIND_MODEL, .package = "shop", .name = "a",
@@ -103,7 +110,8 @@ test_no_two_nodes_share_an_id(void **state)
 		{ .id = "model.shop.a-b", .kind = KIND_MODEL, .package = "shop", .name = "a-b" },
 		{ .id = "model.shop.a_b", .kind = KIND_MODEL, .package = "shop", .name = "a_b" },
 		{ .id = "model.shop.a  b", .kind = KIND_MODEL, .package = "shop", .name = "a  b" },
-		{ .id = "source.shop.a.b__c", .kind = KIND_SOURCE, .package = "shop", .source_name = "a",
+		{ .id = "source.shop.a.b__c", .kind = KIND_SOURCE, .package = "shop",
+		  .source_name = "a",
 		  .name = "b__c" },
 		{ .id = "source.shop.a__b.c", .kind = KIND_SOURCE, .package = "shop",
 		  .source_name = "a__b", .name = "c" },

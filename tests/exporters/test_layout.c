@@ -11,8 +11,8 @@
 static void
 test_linked_items_become_level(void **state)
 {
-	/* 0 and 1 on the left, 2 and 3 on the right, 1 linked to 2 and 0 linked to 3 would cross: the
-	 * order stays, and 1 and 2 meet where the distances allow it. */
+	/* 0 and 1 on the left, 2 and 3 on the right, 1 linked to 2 and 0 linked to 3 would cross:
+	 * the order stays, and 1 and 2 meet where the distances allow it. */
 	double y[] = { 5, 15, 5, 15 };
 	const double half[] = { 5, 5, 5, 5 };
 	const size_t start[] = { 0, 2, 4 };
@@ -73,7 +73,8 @@ static struct sample
 sample_new(size_t n, size_t ngroups, uint32_t seed)
 {
 	struct sample s = {
-		.widths = xcalloc(n + 1, sizeof(double)), .group_of = xcalloc(n + 1, sizeof(uint32_t)),
+		.widths = xcalloc(n + 1, sizeof(double)),
+		.group_of = xcalloc(n + 1, sizeof(uint32_t)),
 		.edges = xcalloc(3 * n + 1, sizeof(struct layout_edge))
 	};
 	size_t nedges = 0;
@@ -86,7 +87,8 @@ sample_new(size_t n, size_t ngroups, uint32_t seed)
 		for (uint32_t k = 0; i && k < pseudo_random(&seed) % 4; k++) {
 			uint32_t from = pseudo_random(&seed) % i;
 
-			for (first = 0; first < made && s.edges[nedges - 1 - first].from != from; first++)
+			for (first = 0; first < made &&
+			    s.edges[nedges - 1 - first].from != from; first++)
 				;
 			if (first < made)
 				continue;
@@ -158,7 +160,8 @@ check_routes(const struct sample *s)
 
 			for (size_t k = 0; k < s->in.nboxes; k++)
 				if (p[0].x <= l->boxes[k].x && l->boxes[k].x < p[1].x + 1 &&
-				    p[0].y > l->boxes[k].y + 1e-6 && p[0].y < l->boxes[k].y + 24 - 1e-6)
+				    p[0].y > l->boxes[k].y + 1e-6 &&
+				    p[0].y < l->boxes[k].y + 24 - 1e-6)
 					fail_msg("edge %zu runs through box %zu", e, k);
 		}
 	layout_free(l);
@@ -202,7 +205,8 @@ test_bands_hold_their_boxes(void **state)
 static void
 test_nothing_and_one_box(void **state)
 {
-	struct sample none = sample_new(0, 0, 1), one = sample_new(1, 0, 1), banded = sample_new(1, 1, 1);
+	struct sample none = sample_new(0, 0, 1), one = sample_new(1, 0, 1),
+	    banded = sample_new(1, 1, 1);
 
 	(void)state;
 	check_layout(&none);
@@ -216,7 +220,8 @@ test_nothing_and_one_box(void **state)
 static void
 test_links_are_untangled(void **state)
 {
-	/* Two crossing links: one of the columns turns round. Keys keep items apart that must be. */
+	/* Two crossing links: one of the columns turns round. Keys keep items apart that must
+	 * be. */
 	double y[4] = { 0 };
 	const double half[] = { 5, 5, 5, 5 };
 	const size_t start[] = { 0, 2, 4 };

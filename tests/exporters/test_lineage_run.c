@@ -3,8 +3,12 @@
 
 #include "exporters/lineage_run.h"
 
-#define HEAD "{\"metadata\": {\"invocation_id\": \"x\", \"generated_at\": \"2026-01-31T06:00:10Z\"%s}, \"results\": [%s]}"
-#define AT(seconds) ((int64_t)1769839200 * 1000000 + (int64_t)((seconds) * 1000000))    /* after 06:00 */
+#define HEAD \
+	"{\"metadata\": {\"invocation_id\": \"x\", " \
+	"\"generated_at\": \"2026-01-31T06:00:10Z\"%s}, " \
+	"\"results\": [%s]}"
+/* After 06:00. */
+#define AT(seconds) ((int64_t)1769839200 * 1000000 + (int64_t)((seconds) * 1000000))
 
 static struct lineage_run
 read_run(const char *metadata, const char *results)
@@ -70,9 +74,11 @@ test_what_is_no_run_is_refused(void **state)
 	static const char *const texts[] = {
 		"", "[]", "{\"results\": []}", "{\"metadata\": {\"invocation_id\": \"x\"}, "
 		    "\"results\": []}",
-		"{\"metadata\": {\"invocation_id\": \"x\", \"generated_at\": \"soon\"}, "
+		"{\"metadata\": {\"invocation_id\": \"x\", " \
+	"\"generated_at\": \"soon\"}, "
 		    "\"results\": []}",
-		"{\"metadata\": {\"invocation_id\": \"x\", \"generated_at\": \"2026-01-31\"}, "
+		"{\"metadata\": {\"invocation_id\": \"x\", " \
+	"\"generated_at\": \"2026-01-31\"}, "
 		    "\"results\": [{\"status\": 1}]}",
 	};
 

@@ -57,7 +57,8 @@ static void
 test_whole_keys(void **state)
 {
 	(void)state;
-	check_cut("model a1\nmodel a2: a1\nmodel b1: a2\nmodel c1: a1\n", "a: a1 a2 | b: b1 | c: c1");
+	check_cut("model a1\nmodel a2: a1\nmodel b1: a2\nmodel c1: a1\n",
+	    "a: a1 a2 | b: b1 | c: c1");
 	check_cut("", "");
 }
 
@@ -67,7 +68,8 @@ test_a_key_that_reads_itself_through_another(void **state)
 	(void)state;
 	check_cut("model a1\nmodel b1: a1\nmodel a2: b1\n", "a: a1 | b: b1 | a2: a2");
 	/* Twice around, and a second way that needs no cut of its own. */
-	check_cut("model a1\nmodel b1: a1\nmodel a2: b1\nmodel b2: a2\nmodel a3: b2\nmodel c1: b1\n",
+	check_cut("model a1\nmodel b1: a1\nmodel a2: b1\nmodel b2: a2\nmodel a3: b2\nmodel c1: "
+	    "b1\n",
 	    "a: a1 | b: b1 | c: c1 | a2: a2 | b2: b2 | a3: a3");
 }
 

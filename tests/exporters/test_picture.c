@@ -20,7 +20,8 @@ static const char manifest[] =
 "\"nodes\": {"
 "\"model.shop.stg\": {\"resource_type\": \"model\", \"unique_id\": \"model.shop.stg\","
 "  \"name\": \"stg\", \"package_name\": \"shop\", \"fqn\": [\"shop\", \"stg\"],"
-"  \"original_file_path\": \"models/staging/stg.sql\", \"config\": {\"materialized\": \"ephemeral\"},"
+"  \"original_file_path\": \"models/staging/stg.sql\", \"config\": {\"materialized\": "
+"\"ephemeral\"},"
 "  \"tags\": [\"night\"], \"raw_code\": \"x\","
 "  \"depends_on\": {\"nodes\": [\"source.shop.shop.orders\"]}},"
 "\"model.shop.orders\": {\"resource_type\": \"model\", \"unique_id\": \"model.shop.orders\","
@@ -32,12 +33,17 @@ static const char manifest[] =
 "  \"name\": \"orders\", \"package_name\": \"vendor\", \"fqn\": [\"vendor\", \"orders\"],"
 "  \"original_file_path\": \"models/orders.sql\", \"config\": {\"materialized\": \"view\"},"
 "  \"tags\": [], \"raw_code\": \"x\", \"depends_on\": {\"nodes\": []}},"
-"\"seed.shop.raw\": {\"resource_type\": \"seed\", \"unique_id\": \"seed.shop.raw\", \"name\": \"raw\","
-"  \"package_name\": \"shop\", \"fqn\": [\"shop\", \"raw\"], \"original_file_path\": \"seeds/raw.csv\","
+"\"seed.shop.raw\": {\"resource_type\": \"seed\", \"unique_id\": \"seed.shop.raw\", \"name\": "
+"\"raw\","
+"  \"package_name\": \"shop\", \"fqn\": [\"shop\", \"raw\"], \"original_file_path\": "
+"\"seeds/raw.csv\","
 "  \"config\": {\"materialized\": \"seed\"}, \"tags\": []},"
-"\"test.shop.t.1\": {\"resource_type\": \"test\", \"unique_id\": \"test.shop.t.1\", \"name\": \"t\","
-"  \"package_name\": \"shop\", \"fqn\": [\"shop\", \"t\"], \"original_file_path\": \"models/x.yml\","
-"  \"attached_node\": \"model.shop.orders\", \"config\": {\"materialized\": \"test\"}, \"tags\": [],"
+"\"test.shop.t.1\": {\"resource_type\": \"test\", \"unique_id\": \"test.shop.t.1\", \"name\": "
+"\"t\","
+"  \"package_name\": \"shop\", \"fqn\": [\"shop\", \"t\"], \"original_file_path\": "
+"\"models/x.yml\","
+"  \"attached_node\": \"model.shop.orders\", \"config\": {\"materialized\": \"test\"}, \"tags\": "
+"[],"
 "  \"raw_code\": \"x\", \"depends_on\": {\"nodes\": [\"model.shop.orders\"]}}},"
 "\"exposures\": {\"exposure.shop.report\": {\"resource_type\": \"exposure\","
 "  \"unique_id\": \"exposure.shop.report\", \"name\": \"report\", \"package_name\": \"shop\","
@@ -77,7 +83,8 @@ set_up(void **state)
 	f.job = (struct export_job){
 		.graph = f.g, .nodes = &f.nodes, .plan = f.plan, .tasks = &f.tasks, .title = "shop",
 		.stamp = "", .data_namespace = "duckdb",
-		.run_results = "{\"metadata\": {\"invocation_id\": \"1\", \"generated_at\": \"2026-01-31T06:00:00Z\"}, \"results\": []}",
+		.run_results = "{\"metadata\": {\"invocation_id\": \"1\", \"generated_at\": "
+		"\"2026-01-31T06:00:00Z\"}, \"results\": []}",
 		.group_by = GROUP_BY_FOLDER
 	};
 	*state = &f;

@@ -86,8 +86,8 @@ verb_kinds(const char *verb)
 	int kind;
 
 	if (strcmp(verb, "build") == 0)
-		return TEST_KINDS | KIND_BIT(KIND_MODEL) | KIND_BIT(KIND_SEED) | KIND_BIT(KIND_SNAPSHOT) |
-			KIND_BIT(KIND_FUNCTION);
+		return TEST_KINDS | KIND_BIT(KIND_MODEL) | KIND_BIT(KIND_SEED) |
+			KIND_BIT(KIND_SNAPSHOT) | KIND_BIT(KIND_FUNCTION);
 	if (strcmp(verb, "test") == 0)
 		return TEST_KINDS;
 	if (strcmp(verb, "run") == 0)
@@ -118,7 +118,8 @@ runs(const struct fixture *f, const struct step *s)
 	}
 	for (size_t i = 0; i < f->g->nnodes; i++) {
 		const struct node *n = &f->g->nodes[i];
-		bool empty = n->blank && n->kind != KIND_SEED;    /* dbt does not see nodes without code */
+		/* dbt does not see nodes without code */
+		bool empty = n->blank && n->kind != KIND_SEED;
 
 		if (!(KIND_BIT(n->kind) & kinds) || node_is_ephemeral(n) || empty)
 			set_del(&picked, i);
@@ -148,7 +149,8 @@ check_work(const struct fixture *f, size_t times)
 
 		for (size_t k = set_next(&r, 0); k < r.nbits; k = set_next(&r, k + 1)) {
 			done[k]++;
-			if (!(KIND_BIT(f->g->nodes[k].kind) & TEST_KINDS) && !builds(s, &f->g->nodes[k]))
+			if (!(KIND_BIT(f->g->nodes[k].kind) & TEST_KINDS) &&
+			    !builds(s, &f->g->nodes[k]))
 				fail_msg("%s builds %s too", s->id, f->g->nodes[k].id);
 		}
 		if (set_is_empty(&r))
@@ -158,7 +160,8 @@ check_work(const struct fixture *f, size_t times)
 	for (size_t i = 0; i < f->plan->ntasks; i++) {
 		const struct node *n = f->plan->tasks[i].node;
 		size_t want = KIND_BIT(n->kind) & TEST_KINDS ? times :
-			kind_verb(n->kind) && n->kind != KIND_EXPOSURE && n->kind != KIND_SAVED_QUERY;
+			kind_verb(n->kind) && n->kind != KIND_EXPOSURE &&
+			    n->kind != KIND_SAVED_QUERY;
 
 		if (done[n->index] != want)
 			fail_msg("%s runs %zu times, not %zu", n->id, done[n->index], want);
@@ -383,7 +386,8 @@ check_parts_in_order(const struct fixture *f)
 			    f->steps->v[from].role == STEP_TEST_ALL)
 				continue;
 			if (!is_before(f, from, to))
-				fail_msg("%s does not wait for %s", f->steps->v[to].id, f->steps->v[from].id);
+				fail_msg("%s does not wait for %s", f->steps->v[to].id,
+				    f->steps->v[from].id);
 		}
 	}
 }
@@ -474,7 +478,8 @@ test_hooks(void **state)
 			check_order(&f);
 			assert_int_equal(f.steps->n, plain.steps->n + 2);
 			for (size_t i = 0; i < plain.steps->n; i++) {
-				const struct step *is = &f.steps->v[i + 1], *was = &plain.steps->v[i];
+				const struct step *is = &f.steps->v[i + 1],
+				    *was = &plain.steps->v[i];
 
 				assert_string_equal(is->id, was->id);
 				assert_true(is->no_hooks && !was->no_hooks);
@@ -501,9 +506,11 @@ test_names_dbt_cannot_select(void **state)
 	static struct node nodes[] = {
 		{ .id = "model.shop.a b", .kind = KIND_MODEL, .name = "a b", .package = "shop",
 		  .path = "models/a b.sql", .fqn = { fqn_a, 2 } },
-		{ .id = "model.shop.staging", .kind = KIND_MODEL, .name = "staging", .package = "shop",
+		{ .id = "model.shop.staging", .kind = KIND_MODEL, .name = "staging",
+		  .package = "shop",
 		  .path = "models/staging.sql", .fqn = { fqn_folder, 2 } },
-		{ .id = "model.shop.orders", .kind = KIND_MODEL, .name = "orders", .package = "shop",
+		{ .id = "model.shop.orders", .kind = KIND_MODEL, .name = "orders",
+		  .package = "shop",
 		  .path = "models/staging/orders.sql", .fqn = { fqn_inside, 3 } },
 		{ .id = "seed.shop.orders", .kind = KIND_SEED, .name = "orders", .package = "shop",
 		  .path = "seeds/staging/orders.csv", .fqn = { fqn_inside, 3 } },
@@ -515,8 +522,10 @@ test_names_dbt_cannot_select(void **state)
 	(void)state;
 	assert_null(selects_alone(s, &a, &nodes[0]));
 	assert_string_equal(selects_alone(s, &a, &nodes[1]), "path:models/staging.sql");
-	assert_string_equal(selects_alone(s, &a, &nodes[2]), "fqn:shop.staging.orders,resource_type:model");
-	assert_string_equal(selects_alone(s, &a, &nodes[3]), "fqn:shop.staging.orders,resource_type:seed");
+	assert_string_equal(selects_alone(s, &a, &nodes[2]),
+	    "fqn:shop.staging.orders,resource_type:model");
+	assert_string_equal(selects_alone(s, &a, &nodes[3]),
+	    "fqn:shop.staging.orders,resource_type:seed");
 	selects_free(s);
 	arena_release(&a);
 }

@@ -49,7 +49,8 @@ check_node(const struct graph *g, const struct node *n)
 	}
 	for (size_t i = 0; i < n->nchildren; i++) {
 		MUST(i == 0 || n->children[i - 1] < n->children[i]);
-		MUST(has(g->nodes[n->children[i]].parents, g->nodes[n->children[i]].nparents, n->index));
+		MUST(has(g->nodes[n->children[i]].parents, g->nodes[n->children[i]].nparents,
+		    n->index));
 	}
 	check_json(n);
 }
@@ -64,7 +65,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (!len)
 		return 0;
 	g = graph_new();
-	if (manifest_parse(g, "m.json", (const char *)data + 1, len - 1, data[0], &warning, &e) < 0) {
+	if (manifest_parse(g, "m.json", (const char *)data + 1, len - 1, data[0], &warning,
+	    &e) < 0) {
 		MUST(e.msg && strncmp(e.msg, "m.json: ", 8) == 0);
 		MUST(!warning);
 	} else {

@@ -14,9 +14,12 @@
 #include "util/buf.h"
 
 #define NODE(id, kind, name, fqn, parents) \
-	"\"" id "\": {\"unique_id\": \"" id "\", \"resource_type\": \"" kind "\", \"name\": \"" name "\", " \
-	"\"package_name\": \"p\", \"fqn\": [\"p\", " fqn "], \"original_file_path\": \"models/a/" name ".sql\", " \
-	"\"source_name\": \"s\", \"tags\": [\"t\", \"" name "\"], \"depends_on\": {\"nodes\": [" parents "]}, " \
+	"\"" id "\": {\"unique_id\": \"" id "\", \"resource_type\": \"" kind "\", " \
+	"\"name\": \"" name "\", " \
+	"\"package_name\": \"p\", \"fqn\": [\"p\", " fqn "], " \
+	"\"original_file_path\": \"models/a/" name ".sql\", " \
+	"\"source_name\": \"s\", \"tags\": [\"t\", \"" name "\"], " \
+	"\"depends_on\": {\"nodes\": [" parents "]}, " \
 	"\"config\": {\"enabled\": true, \"meta\": {\"k\": [1, true, \"v\"]}}}"
 
 static const char manifest[] =
@@ -30,7 +33,8 @@ static const char manifest[] =
     NODE("test.p.t2", "test", "t2", "\"t2\"", "\"model.p.b\", \"source.p.s.r\"") ", "
     NODE("test.p.t3", "test", "t3", "\"t3\"", "\"model.p.b\", \"model.p.c.d\"")
     "}, \"sources\": {" NODE("source.p.s.r", "source", "r", "\"s\", \"r\"", "")
-    "}, \"unit_tests\": {" NODE("unit_test.p.b.u", "unit_test", "u", "\"b\", \"u\"", "\"model.p.b\"")
+    "}, \"unit_tests\": {" NODE("unit_test.p.b.u", "unit_test", "u", "\"b\", \"u\"",
+    "\"model.p.b\"")
     "}, \"exposures\": {" NODE("exposure.p.e", "exposure", "e", "\"e\"", "\"model.p.c.d\"") "}}";
 
 static const struct graph *
@@ -41,8 +45,8 @@ project(void)
 
 	if (!g) {
 		g = graph_new();
-		MUST(manifest_parse(g, "fuzz", manifest, sizeof(manifest) - 1, GRAPH_CONFIG | GRAPH_PATHS, NULL,
-		    &err) == 0);
+		MUST(manifest_parse(g, "fuzz", manifest, sizeof(manifest) - 1,
+		    GRAPH_CONFIG | GRAPH_PATHS, NULL, &err) == 0);
 	}
 	return g;
 }
@@ -86,7 +90,8 @@ is_within(const struct set *a, const struct set *b)
 static void
 check_modes(const char *word)
 {
-	static const enum selector_mode order[] = { MODE_EMPTY, MODE_CAUTIOUS, MODE_BUILDABLE, MODE_EAGER };
+	static const enum selector_mode order[] = { MODE_EMPTY, MODE_CAUTIOUS, MODE_BUILDABLE,
+	    MODE_EAGER };
 	struct set found[4];
 	char *twice;
 

@@ -45,7 +45,8 @@ read_once(const uint8_t *data, size_t len, struct buf *shape)
 	struct selector_file f;
 	struct arena a = ARENA_INIT;
 	struct err e = ERR_INIT, ignored = ERR_INIT;
-	int rc = selector_file_parse(&f, &a, "selectors.yml", (const char *)data, len, MODE_CAUTIOUS, &e);
+	int rc = selector_file_parse(&f, &a, "selectors.yml", (const char *)data, len,
+	    MODE_CAUTIOUS, &e);
 
 	MUST((rc < 0) == (e.msg != NULL));
 	MUST(rc == 0 || strncmp(e.msg, "selectors.yml:", 14) == 0);

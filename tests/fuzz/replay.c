@@ -64,7 +64,8 @@ main(int argc, char **argv)
 	for (int i = 1; rc == 0 && i < argc; i++)
 		rc = replay(argv[i]);
 	if (argc < 2) {
-		buf_addf(&folder, "%s/tests/fuzz/corpus/%s", root ? root : ".", name ? name + 5 : "");
+		buf_addf(&folder, "%s/tests/fuzz/corpus/%s", root ? root : ".",
+		    name ? name + 5 : "");
 		rc = replay_folder(folder.data);
 		buf_release(&folder);
 	}
