@@ -173,8 +173,8 @@ settle_tests(struct wording *x, struct err *err)
 		const struct node *n = &g->nodes[i];
 		const char *word;
 
-		if (!(KIND_BIT(n->kind) & TEST_KINDS) || set_has(&x->wanted, i) || !is_brought(x,
-		    n))
+		if (!(KIND_BIT(n->kind) & TEST_KINDS) || set_has(&x->wanted, i) ||
+		    !is_brought(x, n))
 			continue;
 		if (n->kind == KIND_UNIT_TEST && no_units) {
 			units = true;
@@ -219,10 +219,15 @@ choose_verb(struct wording *x)
 		x->kinds = KIND_BIT(s->nodes[0]->kind);
 }
 
-/* Is the part all that its verb would run? */
+/* Is the part all that its verb would run? Without words dbt takes the project's default selector:
+ * that is who speaks only where the user did not. */
 static bool
 is_everything(const struct wording *x)
 {
+	const struct task_options *o = x->w->o;
+
+	if (o->nselect || o->nexclude || o->selector)
+		return false;
 	for (size_t i = 0; i < x->w->graph->nnodes; i++)
 		if (is_run(&x->w->graph->nodes[i], x->kinds) && !set_has(&x->wanted, i))
 			return false;
@@ -242,8 +247,7 @@ check_length(const struct wording *x, struct err *err)
 	if (n < LONGEST_COMMAND)
 		return 0;
 	err_set(err, "task '%s' would select %zu nodes by %zu words: too long for a command",
-	    x->s->id,
-	    x->s->nnodes, x->s->nselect + x->s->nexclude);
+	    x->s->id, x->s->nnodes, x->s->nselect + x->s->nexclude);
 	return err_hint(err, "--granularity folder makes smaller parts");
 }
 

@@ -237,6 +237,15 @@ try 2 export --check unknown.svg --manifest "$AFTER"
 try 2 export --check none.svg --manifest "$AFTER"
 try 2 export svg --check check.svg --manifest "$AFTER"
 
+# ---- larger tasks ----
+
+# Without words dbt would take the default selector of the project: only who named nothing gets it.
+parts="--granularity layer --tests after_all --image shop:1 --manifest $AFTER"
+try 0 export argo $parts
+has out '{name: seed, template: seed}'
+try 0 export argo $parts --select 'fqn:*'
+has out '{name: seed, template: seed, arguments: {parameters: [{name: select, value: "fqn:shop"}]}}'
+
 # ---- secrets ----
 
 DBT_ENV_SECRET_X=stg_customers "$HEDDLE" export svg --manifest "$AFTER" >out 2>err
