@@ -29,6 +29,7 @@ class Project:
     """The shop, with a slow model that a chain hangs on, so that it is started first."""
 
     def __init__(self, slow):
+        self.started = []
         self.slow, self.suffix = slow, "py" if "def model" in slow else "sql"
 
     def __enter__(self):
@@ -51,6 +52,9 @@ class Project:
         return os.path.join(self.folder, "shop")
 
     def __exit__(self, *_):
+        for p in self.started:             # of a test that failed
+            if p.poll() is None:
+                os.killpg(p.pid, signal.SIGKILL)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self, *words, env=None):
@@ -59,6 +63,7 @@ class Project:
 
     def start_argv(self, argv, env=None):
         p = start(argv, self.dir, env)
+        self.started.append(p)
         wait_until("the slow node runs", lambda: self.under_way() or p.poll() is not None, 60)
         time.sleep(0.3)
         assert p.poll() is None, "ended early: %s\n%s" % (p.returncode, p.communicate()[0])
@@ -201,7 +206,8 @@ def on_terminal(slow, act, code, slow_status):
     with Project(slow) as project:
         t = Terminal(["build", "--threads", "2"], project.dir)
         try:
-            wait_until("the slow node runs", lambda: t.poll() is not None or project.under_way(), 60)
+            self.started.append(p)
+        wait_until("the slow node runs", lambda: t.poll() is not None or project.under_way(), 60)
             time.sleep(0.3)
             assert t.poll() is None, t.out.decode(errors="replace")
             act(t)

@@ -43,14 +43,17 @@ class Stage(contextlib.ExitStack):
         self.pg = self.enter_context(Postgres()) if self.adapter == "postgres" else None
         store = PgStore(self.pg) if self.pg else DuckStore(self.folder)
         self.bench = kill.Bench(self.folder, store, argparse.Namespace(short=True, models=MODELS))
-        plan = argparse.Namespace(base="base_first", retry=True, again=None)
-        self.work = kill.Work(self.bench, os.path.join(self.folder, "work"), plan)
+        self.work = kill.Work(self.bench, os.path.join(self.folder, "work"), "base_first")
         return self
 
     def start(self, *words):
-        blow = kill.Blow(self.work, ("build", *kill.VARS, *words), "fault")
-        blow.phase = "running"
+        blow = kill.Blow(self.work, ("build", *kill.VARS, *words), ("fault", None, None))
+        blow.phase = kill.NODES
         return blow
+
+    def sleep_until_ended(self, blow, n):
+        wait_until("%d nodes have ended" % n, lambda: blow.p.poll() is not None or (
+            blow.look() == kill.NODES and len(blow.record.final) >= n), 120)
 
     def goes_on(self, blow, *words):
         """`heddle retry` until all is done; how often. Then everything is judged."""
@@ -102,7 +105,7 @@ def case_server_restarts():
     with Stage("postgres") as stage:
         blow = stage.start("--retries", "8", "--retry-delay", "1s")
         for nended in (15, 40):
-            blow.sleep_until_ended(nended)
+            stage.sleep_until_ended(blow, nended)
             assert blow.p.poll() is None, blow.text()
             stage.pg.quietly("pg_ctl", "-D", os.path.join(stage.pg.dir, "data"), "-m", "immediate", "-w", "-l",
                              os.path.join(stage.pg.dir, "log"), "restart")
@@ -164,13 +167,13 @@ def case_target_full():
     with Stage("duckdb") as stage:
         target = stage.mount("target", "40m")
         blow = stage.start()
-        blow.sleep_until_ended(15)
+        stage.sleep_until_ended(blow, 15)
         fill(target)
         code = blow.wait(60)
         assert code in (1, 2), (code, blow.text())
         said(blow, "No space left on device")
         free(target)
-        blow.phase = "on-run-end"          # dbt has no room to compile the hook either
+        blow.phase = kill.END          # dbt has no room to compile the hook either
         assert stage.goes_on(blow) >= 1
 
 
@@ -198,7 +201,7 @@ def case_results_full():
         with open(os.path.join(target, "run_results.json"), "w") as f:
             json.dump(old, f)
         blow = stage.start()
-        blow.sleep_until_ended(len(stage.bench.tasks) - 5)
+        stage.sleep_until_ended(blow, len(stage.bench.tasks) - 5)
         fill(target)
         code = blow.wait(60)
         with open(os.path.join(target, "run_results.json")) as f:
@@ -206,7 +209,7 @@ def case_results_full():
         assert code != 0, blow.text()
         said(blow, "run_results.json", "No space left on device")
         free(target)
-        blow.phase = "on-run-end"
+        blow.phase = kill.END
         assert stage.goes_on(blow) == 1
 
 
@@ -231,8 +234,8 @@ def case_worker_stopped():
     """It answers nothing any more: its nodes run into their timeout, it is killed, another goes on."""
     with Stage("duckdb") as stage:
         blow = stage.start("--timeout", "4s", "--grace", "2s", "--retries", "3", "--retry-delay", "1s")
-        blow.sleep_until_ended(15)
-        workers = blow.look()
+        stage.sleep_until_ended(blow, 15)
+        workers = blow.workers()
         os.kill(workers[0], signal.SIGSTOP)
         blow.wait(120)
         wait_until("the workers are gone", lambda: not any(map(alive, blow.family)), 5)
@@ -245,7 +248,7 @@ def case_worker_stopped_while_it_parses():
     """There is no timeout for that, but a signal ends the run and the worker."""
     with Stage("duckdb") as stage:
         blow = stage.start()
-        workers = wait_until("the worker is there", blow.look)
+        workers = wait_until("the worker is there", blow.workers)
         time.sleep(0.5)
         os.kill(workers[0], signal.SIGSTOP)
         time.sleep(0.5)
