@@ -64,8 +64,9 @@ try 0 export mage --manifest "$AFTER" -o mage
 [ ! -e mage/custom/shop/__pycache__ ] || say 'a folder that is gone stayed'
 [ "$(cat elsewhere)" = elsewhere ] || say 'an export was written through a link'
 [ ! -L mage/custom/shop/orders_test.py ] || say 'a link stayed in the place of a block'
-[ mage/custom/shop/stg_orders_run.py -ot "$HEDDLE" ] || say 'a block that did not change lost its time'
-[ mage/custom/shop/orders_run.py -nt elsewhere ] || say 'a block that was edited is not new'
+newer() { [ -n "$(find "$1" -newer "$2")" ]; }
+newer mage/custom/shop/stg_orders_run.py "$HEDDLE" && say 'a block that did not change lost its time'
+newer mage/custom/shop/orders_run.py elsewhere || say 'a block that was edited is not new'
 [ "$(cat mage/metadata.yaml)" = mine ] || say "the project's own metadata.yaml was overwritten"
 [ ! -e mage/custom/shop/gone_run.py ] || say 'a block that is gone stayed'
 [ "$(find mage -name '*.heddle-*' | wc -l)" = 0 ] || say 'folders of the work stayed'
