@@ -52,12 +52,11 @@ cli_runner_new(const struct cli_options *o, struct err *err)
 	struct cli_runner *r = xcalloc(1, sizeof(*r));
 
 	r->dbt = text_copy_list(o->dbt);
-	while (o->args && o->args[r->nargs].command)
-		r->nargs++;
-	r->args = xcalloc(r->nargs + 1, sizeof(*r->args));
-	for (size_t i = 0; i < r->nargs; i++)
-		r->args[i] = (struct args){ xstrdup(o->args[i].command),
-			text_copy_list(o->args[i].words) };
+	for (size_t cap = 0; o->args && o->args[r->nargs].command; r->nargs++) {
+		r->args = xgrow(r->args, r->nargs, &cap, sizeof(*r->args));
+		r->args[r->nargs] = (struct args){ xstrdup(o->args[r->nargs].command),
+			text_copy_list(o->args[r->nargs].words) };
+	}
 	r->env = text_copy_list(o->env);
 	r->dir = o->dir ? xstrdup(o->dir) : NULL;
 	r->target_path = fs_absolute(o->target_path);
