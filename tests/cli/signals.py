@@ -206,8 +206,7 @@ def on_terminal(slow, act, code, slow_status):
     with Project(slow) as project:
         t = Terminal(["build", "--threads", "2"], project.dir)
         try:
-            self.started.append(p)
-        wait_until("the slow node runs", lambda: t.poll() is not None or project.under_way(), 60)
+            wait_until("the slow node runs", lambda: t.poll() is not None or project.under_way(), 60)
             time.sleep(0.3)
             assert t.poll() is None, t.out.decode(errors="replace")
             act(t)
