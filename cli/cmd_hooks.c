@@ -34,8 +34,6 @@ hooks_main(int argc, char **argv, struct err *err)
 	return code;
 }
 
-#define ANY_DBT_OPTION "[options, and all of dbt's]"
-
 const struct command cmd_on_run_start = {
 	.name = "on-run-start",
 	.summary = "the project's on-run-start hooks and nothing else",

@@ -131,8 +131,6 @@ run_main(int argc, char **argv, struct err *err)
 	return code;
 }
 
-#define ANY_DBT_OPTION "[options, and all of dbt's]"
-
 const struct command cmd_build = {
 	.name = "build",
 	.summary = "seeds, models, snapshots and tests, in order",

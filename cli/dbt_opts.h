@@ -15,6 +15,9 @@ enum dbt_arity {
 	DBT_MULTI,
 };
 
+/* Usage of a command that takes them beside its own. */
+#define ANY_DBT_OPTION "[options, and all of dbt's]"
+
 /* name: without "--". */
 enum dbt_arity dbt_opt_arity(const char *name);
 

@@ -97,7 +97,6 @@ deliver(struct pool *p, struct item *item)
 	return asleep;
 }
 
-
 /* The lock is held and released; the last user frees. */
 static void
 leave(struct pool *p)
