@@ -13,6 +13,7 @@
 #include "cli/task_opts.h"
 #include "executor/weights.h"
 #include "exporters/exporter.h"
+#include "exporters/lineage_run.h"
 #include "exporters/stamp.h"
 #include "graph/selector.h"
 #include "graph/selector_eval.h"
@@ -307,7 +308,7 @@ struct making {
 	struct set nodes, focus;
 	struct groups groups;         /* for targets that name owners */
 	struct buf stamp;
-	struct buf run;               /* run_results.json, for targets that tell of a run */
+	struct lineage_run run;       /* for targets that tell of one */
 	char *data_namespace;
 };
 
@@ -350,13 +351,13 @@ read_run(struct making *m, struct err *err)
 {
 	char *beside = o.run_results ? NULL : select_opts_run_results();
 	const char *file = o.run_results ? o.run_results : beside;
-	int rc = fs_read(file, &m->run, err);
+	int rc = lineage_run_read(&m->run, file, err);
 
 	if (rc < 0)
 		err_hint(err, "run `heddle build` first, or name another file with --run-results");
-	m->job.run_results = buf_str(&m->run);
+	m->job.run = &m->run;
 	m->data_namespace = o.data_namespace ? xstrdup(o.data_namespace) :
-		connection_namespace(selecting.project.dir, m->g->adapter_type, m->job.run_results);
+		connection_namespace(selecting.project.dir, m->g->adapter_type, m->run.args);
 	m->job.data_namespace = m->data_namespace;
 	free(beside);
 	return rc;
@@ -390,9 +391,9 @@ choose_nodes(struct making *m, struct err *err)
 		task_opts_keep(m->g, &m->tasks, &m->nodes);
 	}
 	m->plan = plan_new(m->g, &m->nodes, PLAN_BUILD, err);
-	if (!m->plan || fill_times(&m->job, m->plan, err) < 0)
+	if (!m->plan)
 		return -1;
-	if (m->x->tells && read_run(m, err) < 0)
+	if ((m->x->tells ? read_run(m, err) : fill_times(&m->job, m->plan, err)) < 0)
 		return -1;
 	if (read_groups(m, err) < 0)
 		return -1;
@@ -428,7 +429,7 @@ make_export(const struct exporter *x, struct buf *out, struct err *err)
 		secrets_mask(out, 0);
 out:
 	buf_release(&m.stamp);
-	buf_release(&m.run);
+	lineage_run_release(&m.run);
 	free(m.data_namespace);
 	plan_free(m.plan);
 	policies_release(&m.policies);

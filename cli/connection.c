@@ -99,12 +99,12 @@ read_yaml(struct arena *a, const char *path)
 }
 
 static const char *
-argument(struct arena *a, const char *run_results, const char *key)
+argument(struct arena *a, const char *args, const char *key)
 {
 	struct buf b = BUF_INIT;
 	const char *s = NULL;
 
-	json_add_string(&b, json_get(json_get(run_results, "args"), key));
+	json_add_string(&b, json_get(args, key));
 	if (b.len)
 		s = arena_strdup(a, b.data);
 	buf_release(&b);
@@ -113,12 +113,12 @@ argument(struct arena *a, const char *run_results, const char *key)
 
 /* profiles.yml: where the run had it, else beside the project, else in ~/.dbt. */
 static const struct ynode *
-find_profiles(struct arena *a, const char *project_dir, const char *run_results)
+find_profiles(struct arena *a, const char *project_dir, const char *args)
 {
 	const char *home = getenv("HOME"), *dirs[3];
 	const struct ynode *y = NULL;
 
-	dirs[0] = project_env(argument(a, run_results, "profiles_dir"), "PROFILES_DIR");
+	dirs[0] = project_env(argument(a, args, "profiles_dir"), "PROFILES_DIR");
 	dirs[1] = project_dir;
 	dirs[2] = home ? arena_printf(a, "%s/.dbt", home) : NULL;
 	for (size_t i = 0; i < 3 && !y; i++) {
@@ -135,12 +135,12 @@ find_profiles(struct arena *a, const char *project_dir, const char *run_results)
 
 /* The output the run connected to; NULL when it cannot be found. */
 static const struct ynode *
-find_output(struct arena *a, const char *project_dir, const char *run_results)
+find_output(struct arena *a, const char *project_dir, const char *args)
 {
-	const char *name = project_env(argument(a, run_results, "profile"), "PROFILE");
-	const char *target = project_env(argument(a, run_results, "target"), "TARGET");
+	const char *name = project_env(argument(a, args, "profile"), "PROFILE");
+	const char *target = project_env(argument(a, args, "target"), "TARGET");
 	char *said = name ? NULL : project_setting(project_dir, NULL, "profile");
-	const struct ynode *profile = ytree_get(find_profiles(a, project_dir, run_results),
+	const struct ynode *profile = ytree_get(find_profiles(a, project_dir, args),
 	    name ? name : said);
 
 	free(said);
@@ -150,10 +150,10 @@ find_output(struct arena *a, const char *project_dir, const char *run_results)
 }
 
 char *
-connection_namespace(const char *project_dir, const char *adapter, const char *run_results)
+connection_namespace(const char *project_dir, const char *adapter, const char *args)
 {
 	struct arena a = ARENA_INIT;
-	const struct ynode *output = find_output(&a, project_dir, run_results);
+	const struct ynode *output = find_output(&a, project_dir, args);
 	char *space = NULL;
 
 	for (size_t i = 0; adapter && !space && i < sizeof(forms) / sizeof(*forms); i++)

@@ -7,22 +7,18 @@
  *
  * How to add a target, here `argo`:
  *   1. exporters/argo.c: argo_write() and `const struct exporter exporter_argo = { ... }` with
- *   every
- *      member below that matters to it. What it writes for a part of its own subject (head,
- *      helpers)
- *      may be argo_head.c with a private argo.h.
+ *      every member below that matters to it. What it writes for a part of its own subject (head,
+ *      helpers) may be argo_head.c with a private argo.h.
  *   2. A name in the list of externs at the end of this file, a row in registry.c, a row in the
  *      Makefile. Help, --list, --check, stamp and option checks walk that table.
  *   3. A target whose tasks run dbt (.runs) takes its tasks from steps_new() (steps.h): ids, order,
  *      selections, policies are settled there, for all targets alike; groups from folders.h,
- *      retries
- *      and time limits from policy.h, commands as words or lines from argv.h, texts
- *      for people from node_docs.h. A target that draws walks job->nodes (picture.h, columns.h).
+ *      retries and time limits from policy.h, commands as words or lines from argv.h, texts for
+ *      people from node_docs.h. A target that draws walks job->nodes (picture.h, columns.h).
  *   4. Text goes through emit.h. A language that is not there yet gets a row of its own in emit.c.
  *   5. Samples and golden files: lines in tests/golden/cases.txt, written by `make golden`.
  *   6. docs/exports.md: one section: the command, what it writes, how to deploy it, what it does
- *   not
- *      do; a line in its table of targets.
+ *      not do; a line in its table of targets.
  */
 #ifndef HEDDLE_EXPORTERS_EXPORTER_H
 #define HEDDLE_EXPORTERS_EXPORTER_H
@@ -34,6 +30,8 @@
 #include "graph/plan.h"
 #include "util/buf.h"
 #include "util/err.h"
+
+struct lineage_run;
 
 #define GROUPINGS(X) X(FOLDER, "folder") X(TAG, "tag") X(NONE, "none")
 #define COLOURINGS(X) X(KIND, "kind") X(FOLDER, "folder") X(STATUS, "status") X(TIME, "time")
@@ -125,7 +123,7 @@ struct export_job {
 	const struct task_options *tasks;   /* of targets that run them */
 	const struct node *const *homes;   /* by node->index, of tests: steps.h; NULL: of none */
 	const struct groups *groups;    /* owners of dbt's groups, for targets that want them */
-	const char *run_results;        /* text of the file, for targets that tell of a run */
+	const struct lineage_run *run;  /* for targets that tell of one: lineage_run.h */
 	const char *data_namespace;     /* of those: where the tables are, "postgres://host:5432" */
 	bool timed;                     /* the plan's seconds were measured */
 	const char *title;              /* the project's name unless the user gave one */
@@ -154,7 +152,7 @@ struct exporter {
 	/* it writes a folder (bundle.h): where the stamp stands in it, for glob */
 	const char *folder;
 	const char *const *styles, *const *ops;   /* what --style, --operator take; NULL-ended */
-	/* of a finished run: run_results and data_namespace are there */
+	/* of a finished run: run and data_namespace are there */
 	bool tells;
 	/* a picture: sources that nothing in it reads are left out */
 	bool draws;

@@ -30,17 +30,25 @@
 
 #define UUID_SIZE 37
 
+/* Texts of a node's data set, made once: many tests read one. */
+struct dataset {
+	const char *head;             /* {"namespace":"...","name":"..." */
+	const char *facets;           /* ,"facets":{...}; NULL until an event has them */
+	struct dataset *same;         /* the first one met of this name */
+	uint32_t listed;              /* the last walk that met this one; of `same` alone */
+};
+
 struct lineage {
 	struct emit e;
 	const struct export_job *job;
-	struct lineage_run run;
+	const struct lineage_run *run;
 	char parent_id[UUID_SIZE];
 	const char *parent_name;      /* "dbt-build" */
 	uint32_t *seen, *stack;       /* of walks; by node->index */
 	uint32_t walk;
-	/* of data sets, once made: many tests read one; by node->index */
-	const char **facets;
-	struct arena arena;
+	struct dataset *datasets;     /* by node->index */
+	struct map names;             /* of data sets: the first of each name */
+	struct arena arena;           /* of their texts */
 };
 
 /* ---- ids ---- */
@@ -163,32 +171,52 @@ make_dataset_facets(struct emit *e, const struct node *n, const char *space)
 	buf_release(&about);
 }
 
-static void
-add_dataset_facets(struct lineage *l, const struct node *n)
+static struct dataset *
+dataset_of(struct lineage *l, const struct node *n)
 {
+	struct dataset *d = &l->datasets[n->index];
+	struct buf name = BUF_INIT, head = BUF_INIT;
+	struct emit e;
+
+	if (d->head)
+		return d;
+	add_dataset_name(&name, n);
+	emit_init(&e, &head, &emit_json);
+	emit_add(&e, "{\"namespace\":%q,\"name\":%q", l->job->data_namespace, buf_str(&name));
+	d->head = arena_strdup(&l->arena, head.data);
+	d->same = map_get(&l->names, buf_str(&name));
+	if (!d->same) {
+		d->same = d;
+		map_put(&l->names, arena_strdup(&l->arena, buf_str(&name)), d);
+	}
+	buf_release(&name);
+	buf_release(&head);
+	return d;
+}
+
+static const char *
+facets_of(struct lineage *l, const struct node *n)
+{
+	struct dataset *d = dataset_of(l, n);
 	struct buf text = BUF_INIT;
 	struct emit e;
 
-	if (!l->facets[n->index]) {
+	if (!d->facets) {
 		emit_init(&e, &text, &emit_json);
 		make_dataset_facets(&e, n, l->job->data_namespace);
-		l->facets[n->index] = arena_strdup(&l->arena, text.data);
+		d->facets = arena_strdup(&l->arena, text.data);
 		buf_release(&text);
 	}
-	buf_adds(l->e.out, l->facets[n->index]);
+	return d->facets;
 }
 
 /* Without its closing brace. facets: as its last event tells. */
 static void
 open_dataset(struct lineage *l, const struct node *n, bool facets)
 {
-	struct buf name = BUF_INIT;
-
-	add_dataset_name(&name, n);
-	emit_add(&l->e, "{\"namespace\":%q,\"name\":%q", l->job->data_namespace, buf_str(&name));
+	buf_adds(l->e.out, dataset_of(l, n)->head);
 	if (facets)
-		add_dataset_facets(l, n);
-	buf_release(&name);
+		buf_adds(l->e.out, facets_of(l, n));
 }
 
 /* ---- inputs ---- */
@@ -238,14 +266,23 @@ was_judged(const struct lineage_row *row)
 		strcmp(row->status, "warn") == 0;
 }
 
+/* One data set read. row: NULL at the start. */
+static void
+add_input(struct lineage *l, const struct node *n, const struct node *input,
+    const struct lineage_row *row)
+{
+	open_dataset(l, input, row != NULL);
+	if (row && is_tested(n, input) && was_judged(row))
+		add_assertion(l, n, row);
+	buf_addc(l->e.out, '}');
+}
+
 /* The data sets nearest above the node, over ephemeral models, each once. row: NULL at the
  * start. */
 static void
 add_inputs(struct lineage *l, const struct node *n, const struct lineage_row *row)
 {
 	const struct graph *g = l->job->graph;
-	struct map names = MAP_INIT;
-	struct arena a = ARENA_INIT;
 	size_t depth = 0, nwritten = 0;
 
 	l->walk++;
@@ -256,26 +293,23 @@ add_inputs(struct lineage *l, const struct node *n, const struct lineage_row *ro
 
 		for (size_t k = 0; k < at->nparents; k++) {
 			const struct node *p = &g->nodes[at->parents[k]];
-			struct buf name = BUF_INIT;
+			struct dataset *d;
 
 			if (l->seen[p->index] == l->walk)
 				continue;
 			l->seen[p->index] = l->walk;
-			add_dataset_name(&name, p);
 			if (!is_dataset(p)) {
 				l->stack[depth++] = p->index;
-			} else if (!map_put(&names, arena_strdup(&a, buf_str(&name)), &a)) {
-				emit_add(&l->e, nwritten++ ? "," : "");
-				open_dataset(l, p, row != NULL);
-				if (row && is_tested(n, p) && was_judged(row))
-					add_assertion(l, n, row);
-				emit_add(&l->e, "}");
+				continue;
 			}
-			buf_release(&name);
+			d = dataset_of(l, p)->same;
+			if (d->listed == l->walk)
+				continue;
+			d->listed = l->walk;
+			buf_adds(l->e.out, nwritten++ ? "," : "");
+			add_input(l, n, p, row);
 		}
 	}
-	map_release(&names);
-	arena_release(&a);
 }
 
 /* What it builds, with the rows the warehouse says it wrote. */
@@ -308,7 +342,7 @@ open_event(struct lineage *l, const char *type, int64_t us, const char *run_id)
 	    PRODUCER "\",\"schemaURL\":\""
 	    SCHEMA_URL "\",\"run\":{\"runId\":\"%s\",\"facets\":{\"processing_engine\":"
 	    FACET("1-1-1", "ProcessingEngineRunFacet") ",\"name\":\"dbt\",\"version\":%q}",
-	    type, when, run_id, l->run.dbt_version ? l->run.dbt_version : "unknown");
+	    type, when, run_id, l->run->dbt_version ? l->run->dbt_version : "unknown");
 }
 
 static void
@@ -351,15 +385,14 @@ last_type(const char *status)
 	return lineage_failed(status) ? "FAIL" : lineage_skipped(status) ? "ABORT" : "COMPLETE";
 }
 
-/* One event of a node: its start names data sets, its end tells all about them. */
+/* One event of a node's run `id`: its start names data sets, its end tells all about them. */
 static void
-write_event(struct lineage *l, const struct node *n, const struct lineage_row *row, bool end)
+write_event(struct lineage *l, const struct node *n, const struct lineage_row *row, const char *id,
+    bool end)
 {
 	struct emit *e = &l->e;
 	const struct lineage_row *told = end ? row : NULL;
-	char id[UUID_SIZE];
 
-	make_uuid(id, row->started_us, l->run.invocation_id, n->id);
 	open_event(l, end ? last_type(row->status) : "START",
 	    end ? row->ended_us : row->started_us, id);
 	emit_add(e, ",\"parent\":" FACET("1-2-0", "ParentRunFacet") ",\"run\":{"
@@ -389,8 +422,8 @@ write_parent(struct lineage *l, bool end)
 {
 	struct emit *e = &l->e;
 
-	open_event(l, !end ? "START" : l->run.failed ? "FAIL" : "COMPLETE",
-	    end ? l->run.ended_us : l->run.started_us, l->parent_id);
+	open_event(l, !end ? "START" : l->run->failed ? "FAIL" : "COMPLETE",
+	    end ? l->run->ended_us : l->run->started_us, l->parent_id);
 	if (!end)    /* how to make this file again */
 		emit_add(e, ",\"heddle\":{\"_producer\":\"" PRODUCER "\",\"_schemaURL\":\"" SPEC
 		    "2-0-2/OpenLineage.json#/$defs/RunFacet\",\"madeBy\":%q}", l->job->stamp);
@@ -414,14 +447,16 @@ write_events(struct lineage *l)
 	const struct export_job *job = l->job;
 
 	write_parent(l, false);
-	for (size_t i = 0; i < l->run.nrows; i++) {
-		const struct lineage_row *row = &l->run.rows[i];
+	for (size_t i = 0; i < l->run->nrows; i++) {
+		const struct lineage_row *row = &l->run->rows[i];
 		const struct node *n = graph_find(job->graph, row->id);
+		char id[UUID_SIZE];
 
 		if (!n || !is_told(n) || !set_has(job->nodes, n->index))
 			continue;
-		write_event(l, n, row, false);
-		write_event(l, n, row, true);
+		make_uuid(id, row->started_us, l->run->invocation_id, n->id);
+		write_event(l, n, row, id, false);
+		write_event(l, n, row, id, true);
 	}
 	write_parent(l, true);
 }
@@ -429,30 +464,29 @@ write_events(struct lineage *l)
 static int
 openlineage_write(const struct export_job *job, struct buf *out, struct err *err)
 {
-	struct lineage l = { .job = job };
+	size_t n = job->graph->nnodes + 1;
+	struct lineage l = { .job = job, .run = job->run };
 	struct buf name = BUF_INIT;
-	int rc = lineage_run_read(&l.run, job->run_results ? job->run_results : "", err);
 
-	if (rc == 0) {
-		if (is_uuid(l.run.invocation_id))
-			snprintf(l.parent_id, UUID_SIZE, "%s", l.run.invocation_id);
-		else
-			make_uuid(l.parent_id, l.run.started_us, l.run.invocation_id, "");
-		buf_addf(&name, "dbt-%s", l.run.command ? l.run.command : "run");
-		l.parent_name = name.data;
-		l.seen = xcalloc(job->graph->nnodes + 1, sizeof(*l.seen));
-		l.stack = xcalloc(job->graph->nnodes + 1, sizeof(*l.stack));
-		l.facets = xcalloc(job->graph->nnodes + 1, sizeof(*l.facets));
-		emit_init(&l.e, out, &emit_json);
-		write_events(&l);
-	}
+	(void)err;
+	if (is_uuid(l.run->invocation_id))
+		snprintf(l.parent_id, UUID_SIZE, "%s", l.run->invocation_id);
+	else
+		make_uuid(l.parent_id, l.run->started_us, l.run->invocation_id, "");
+	buf_addf(&name, "dbt-%s", l.run->command ? l.run->command : "run");
+	l.parent_name = name.data;
+	l.seen = xcalloc(n, sizeof(*l.seen));
+	l.stack = xcalloc(n, sizeof(*l.stack));
+	l.datasets = xcalloc(n, sizeof(*l.datasets));
+	emit_init(&l.e, out, &emit_json);
+	write_events(&l);
 	free(l.seen);
 	free(l.stack);
-	free(l.facets);
+	free(l.datasets);
+	map_release(&l.names);
 	arena_release(&l.arena);
 	buf_release(&name);
-	lineage_run_release(&l.run);
-	return rc;
+	return 0;
 }
 
 const struct exporter exporter_openlineage = {

@@ -12,12 +12,6 @@ struct kind {
 	int oldest, newest;
 };
 
-static bool
-is(const struct scan_text *t, const char *word)
-{
-	return t->len == strlen(word) && memcmp(t->s, word, t->len) == 0;
-}
-
 static int
 check_schema(struct scan *s, const struct kind *kind)
 {
@@ -48,7 +42,8 @@ read_metadata(struct scan *s, const struct kind *kind)
 	if (scan_object(s) < 0)
 		return -1;
 	while ((more = scan_key(s, &key)) > 0)
-		if ((is(&key, "dbt_schema_version") ? check_schema(s, kind) : scan_skip(s)) < 0)
+		if ((scan_is(&key, "dbt_schema_version") ? check_schema(s, kind) :
+		    scan_skip(s)) < 0)
 			return -1;
 	return more;
 }
@@ -84,7 +79,7 @@ read_row(struct scan *s, struct buf texts[NTEXTS], artifact_fn *each, void *self
 	while ((more = scan_key(s, &key)) > 0) {
 		size_t i = 0;
 
-		while (i < NTEXTS && !is(&key, keys[i]))
+		while (i < NTEXTS && !scan_is(&key, keys[i]))
 			i++;
 		if ((i < NTEXTS ? read_text(s, &texts[i], &there[i]) : scan_skip(s)) < 0)
 			return -1;
@@ -124,11 +119,11 @@ read_file(const char *path, const struct kind *kind, artifact_fn *each, void *se
 	if (more == 0)
 		more = scan_object(&s);
 	while (more >= 0 && (more = scan_key(&s, &key)) > 0) {
-		if (is(&key, "metadata")) {
+		if (scan_is(&key, "metadata")) {
 			known = true;
 			more = read_metadata(&s, kind);
 		} else {
-			more = is(&key, "results") ? read_rows(&s, each, self) : scan_skip(&s);
+			more = scan_is(&key, "results") ? read_rows(&s, each, self) : scan_skip(&s);
 		}
 	}
 	if (more == 0)

@@ -6,22 +6,13 @@
 
 #include "graph/scan.h"
 
-static bool
-is(const struct scan_text *key, const char *name)
-{
-	return key->len == strlen(name) && memcmp(key->s, name, key->len) == 0;
-}
-
 /* A text of ours, or NULL for any other value. */
 static int
 read_text(struct scan *s, struct arena *a, const char **out)
 {
 	struct scan_text text;
 
-	*out = NULL;
-	if (scan_peek(s) != SCAN_STRING)
-		return scan_skip(s);
-	if (scan_string(s, &text) < 0)
+	if (scan_text_or_skip(s, &text) < 0)
 		return -1;
 	*out = text.len ? arena_strndup(a, text.s, text.len) : NULL;
 	return 0;
@@ -38,9 +29,9 @@ read_owner(struct scan *s, struct arena *a, const char **name, const char **emai
 	if (scan_object(s) < 0)
 		return -1;
 	while ((more = scan_key(s, &key)) > 0) {
-		if (is(&key, "name"))
+		if (scan_is(&key, "name"))
 			more = read_text(s, a, name);
-		else if (is(&key, "email"))
+		else if (scan_is(&key, "email"))
 			more = read_text(s, a, email);
 		else
 			more = scan_skip(s);
@@ -62,9 +53,9 @@ read_group(struct groups *g, struct scan *s)
 	if (scan_object(s) < 0)
 		return -1;
 	while ((more = scan_key(s, &key)) > 0) {
-		if (is(&key, "name"))
+		if (scan_is(&key, "name"))
 			more = read_text(s, &g->arena, &group);
-		else if (is(&key, "owner"))
+		else if (scan_is(&key, "owner"))
 			more = read_owner(s, &g->arena, &name, &email);
 		else
 			more = scan_skip(s);
@@ -103,7 +94,7 @@ groups_load(struct groups *g, const char *manifest, struct err *err)
 
 	if (scan_open(&s, manifest, err) == 0 && scan_object(&s) == 0)
 		while ((more = scan_key(&s, &key)) > 0)
-			if ((is(&key, "groups") ? read_groups(g, &s) : scan_skip(&s)) < 0) {
+			if ((scan_is(&key, "groups") ? read_groups(g, &s) : scan_skip(&s)) < 0) {
 				more = -1;
 				break;
 			}

@@ -26,6 +26,12 @@ next(struct scan *s, char *p)
 	return (unsigned char)*p > ' ' ? p : skip_blanks(s, p);
 }
 
+bool
+scan_is(const struct scan_text *text, const char *word)
+{
+	return text->len == strlen(word) && memcmp(text->s, word, text->len) == 0;
+}
+
 /* ---- values ---- */
 
 enum scan_type
@@ -214,6 +220,13 @@ scan_number(struct scan *s, struct scan_text *text)
 	if (scan_peek(s) != SCAN_NUMBER)
 		return scan_expected(s, "a number");
 	return scan_read_bare(s, text) == SCAN_ERROR ? -1 : 0;
+}
+
+int
+scan_text_or_skip(struct scan *s, struct scan_text *text)
+{
+	*text = (struct scan_text){ "", 0 };
+	return scan_peek(s) == SCAN_STRING ? scan_string(s, text) : scan_skip(s);
 }
 
 int

@@ -37,6 +37,8 @@ struct scan_text {
 	size_t len;
 };
 
+bool scan_is(const struct scan_text *text, const char *word);
+
 struct scan_frame;
 
 struct scan {
@@ -76,6 +78,8 @@ int scan_string(struct scan *s, struct scan_text *text);   /* decoded; a NUL ins
 int scan_raw_string(struct scan *s, struct scan_text *text);  /* as written, between the quotes */
 int scan_number(struct scan *s, struct scan_text *text);   /* as written */
 int scan_bool(struct scan *s, bool *value);
+/* The string, or an empty text for a value of another type. */
+int scan_text_or_skip(struct scan *s, struct scan_text *text);
 int scan_skip(struct scan *s);                             /* the next value, whatever it is */
 int scan_end(struct scan *s);                              /* nothing but blanks may follow */
 
