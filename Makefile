@@ -224,6 +224,7 @@ CLI = \
 	cli/dbt_words.c \
 	cli/diff_collect.c \
 	cli/diff_report.c \
+	cli/export_check.c \
 	cli/export_folder.c \
 	cli/history_file.c \
 	cli/ls_json.c \

@@ -5,6 +5,7 @@
 
 #include "cli/cmd.h"
 #include "cli/connection.h"
+#include "cli/export_check.h"
 #include "cli/export_folder.h"
 #include "cli/policies.h"
 #include "cli/post_events.h"
@@ -472,89 +473,30 @@ put(const struct exporter *x, const struct buf *out, struct err *err)
 	return rc;
 }
 
-/* Of a folder `is` is a bundle: its first file stands for all in the stamp. */
-static int
-compare_folder(const struct stamp *old, const char *root, const struct buf *is, struct err *err)
-{
-	const char *other = export_folder_differs(root, is);
-
-	if (!other) {
-		printf("%s: up to date\n", o.check);
-		return EXIT_GOOD;
-	}
-	err_set(err, "%s: out of date: %s", o.check, other);
-	err_hint(err, "make it again: heddle export %s ... -o %s", old->words[2], o.check);
-	return EXIT_NODE_FAILED;
-}
-
-static int
-compare(const struct stamp *old, const struct buf *was, const struct buf *is, struct err *err)
-{
-	struct arena a = ARENA_INIT;
-	struct stamp now;
-	bool same_plan = stamp_find(&now, &a, buf_str(is)) && strcmp(now.plan, old->plan) == 0;
-
-	arena_release(&a);
-	if (was->len == is->len && memcmp(was->data, is->data, is->len) == 0) {
-		printf("%s: up to date\n", o.check);
-		return EXIT_GOOD;
-	}
-	err_set(err, "%s: out of date: %s", o.check, same_plan ?
-	    "the plan is the same, but not the text: edited, or by another version of heddle" :
-	    "the plan has changed");
-	err_hint(err, "make it again: heddle export %s ... -o %s", old->words[2], o.check);
-	return EXIT_NODE_FAILED;
-}
-
-/* The file with the stamp, that of a folder too: then *root is where the export stands. */
-static int
-read_checked(struct buf *was, char **root, struct err *err)
-{
-	const struct exporter *const *all;
-	size_t n;
-
-	if (!fs_is_dir(o.check))
-		return fs_read(o.check, was, err);
-	all = exporter_all(&n);
-	for (size_t i = 0; i < n; i++)
-		if (all[i]->folder)
-			return export_folder_find(o.check, all[i]->folder, was, root, err);
-	return err_set(err, "%s: is a folder", o.check);
-}
-
 /* The options of the file's stamp are read as if they stood on the command line. */
 static int
 check_file(struct err *err)
 {
 	const struct exporter *x;
-	char *root = NULL;
-	struct arena a = ARENA_INIT;
-	struct buf was = BUF_INIT, is = BUF_INIT;
-	struct stamp stamp;
+	struct export_check c;
+	struct buf is = BUF_INIT;
 	int code = EXIT_BAD_INPUT;
 
-	if (read_checked(&was, &root, err) < 0)
+	if (export_check_open(&c, o.check, err) < 0)
 		goto out;
-	if (!stamp_find(&stamp, &a, buf_str(&was)) || stamp.nwords < 3) {
-		err_set(err,
-		    "%s: not made by heddle export: it has no line `heddle export ... plan=...`",
-		    o.check);
-		goto out;
-	}
-	if (find_target(stamp.words[2], &x, err) < 0 ||
-	    opts_parse((int)stamp.nwords - 2, (char **)(uintptr_t)(stamp.words + 2), tables, NULL,
-	        NULL, err) < 0) {
+	if (find_target(c.stamp.words[2], &x, err) < 0 ||
+	    opts_parse((int)c.stamp.nwords - 2, (char **)(uintptr_t)(c.stamp.words + 2), tables,
+	        NULL, NULL, err) < 0) {
 		err_prefix(err, "%s", o.check);
 		goto out;
 	}
 	if (make_export(x, &is, err) == 0)
-		code = root ? compare_folder(&stamp, root, &is, err) : compare(&stamp, &was, &is,
-		    err);
+		code = export_check_same(&c, &is, err) ? EXIT_GOOD : EXIT_NODE_FAILED;
+	if (code == EXIT_GOOD)
+		printf("%s: up to date\n", o.check);
 out:
-	free(root);
-	buf_release(&was);
 	buf_release(&is);
-	arena_release(&a);
+	export_check_release(&c);
 	return code;
 }
 
