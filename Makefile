@@ -152,6 +152,7 @@ EXPORTERS = \
 	exporters/argv.c \
 	exporters/bundle.c \
 	exporters/columns.c \
+	exporters/cron.c \
 	exporters/dagster.c \
 	exporters/dagster_about.c \
 	exporters/dagster_functions.c \
@@ -251,7 +252,8 @@ CLI = \
 	cli/select_opts.c \
 	cli/selection.c \
 	cli/table.c \
-	cli/task_opts.c
+	cli/task_opts.c \
+	cli/warn_errors.c
 
 TESTS = \
 	tests/cli/test_history_cmd.c \
@@ -279,6 +281,7 @@ TESTS = \
 	tests/executor/test_template.c \
 	tests/executor/test_weights.c \
 	tests/exporters/test_argv.c \
+	tests/exporters/test_cron.c \
 	tests/exporters/test_emit.c \
 	tests/exporters/test_ids.c \
 	tests/exporters/test_layout.c \

@@ -41,7 +41,7 @@ static const struct opt shape_opts[] = {
 	{ 0, "name", "TEXT", OPT_TEXT, &o.name, "title (the project's name)" },
 	{ 0, "dataset-namespace", "URI", OPT_TEXT, &o.data_namespace,
 	  "openlineage: where the tables are (of the profile: postgres://host:5432)" },
-	{ 0, "limit", "N", OPT_UINT, &o.limit, "take up to N nodes where the target has a limit" },
+	{ 0, "limit", "N", OPT_COUNT, &o.limit, "take up to N nodes where the target has a limit" },
 	{ 0 }
 };
 
@@ -176,24 +176,23 @@ spell_table(struct buf *line, const struct opt *table)
 		const struct words *w = t->value;
 		char number[24];
 
+		if (!opt_given(t))
+			continue;
 		switch (t->type) {
 		case OPT_FLAG:
-			if (*(bool *)t->value)
-				spell(line, t, NULL);
+			spell(line, t, NULL);
 			break;
 		case OPT_TEXT:
-			if (*(const char **)t->value)
-				spell(line, t, *(const char **)t->value);
+			spell(line, t, *(const char **)t->value);
 			break;
 		case OPT_UINT:
+		case OPT_COUNT:
 			snprintf(number, sizeof(number), "%u", *(unsigned *)t->value);
-			if (*(unsigned *)t->value)
-				spell(line, t, number);
+			spell(line, t, number);
 			break;
 		case OPT_DURATION:
 			snprintf(number, sizeof(number), "%lldms", (long long)*(int64_t *)t->value);
-			if (*(int64_t *)t->value)
-				spell(line, t, number);
+			spell(line, t, number);
 			break;
 		case OPT_CLOCK:      /* a moment is no part of a file that stays */
 			break;
@@ -415,7 +414,7 @@ make_export(const struct exporter *x, struct buf *out, struct err *err)
 	if (read_options(&m, err) < 0 || choose_nodes(&m, err) < 0)
 		goto out;
 	if (set_is_empty(&m.nodes))
-		log_warn("nothing is selected: the %s is empty", x->name);
+		log_warn("nothing is selected: the export is empty");
 	if (check_limit(x, set_count(&m.nodes), err) < 0)
 		goto out;
 	m.job.graph = m.g;

@@ -27,7 +27,7 @@ static const struct opt plan_opts[] = {
 	  "build (default), run, test, seed, snapshot or freshness" },
 	{ 0, "freshness", NULL, OPT_FLAG, &o.freshness,
 	  "with the checks of the sources that the selection comes from" },
-	{ 't', "threads", "N", OPT_UINT, &o.threads, "estimate the time with N threads" },
+	{ 't', "threads", "N", OPT_COUNT, &o.threads, "estimate the time with N threads" },
 	{ 0, "run-results", "FILE", OPT_TEXT, &o.run_results,
 	  "times of an earlier run (the history, else run_results.json beside the manifest)" },
 	{ 0, "output", "FORM", OPT_TEXT, &o.output, "text (default) or json" },

@@ -91,10 +91,13 @@ assign(const struct opt *o, const char *value, struct err *err)
 		words_add(o->value, value);
 		return 0;
 	case OPT_UINT:
+	case OPT_COUNT:
 		errno = 0;
 		n = strtoul(value, &end, 10);
-		if (*value < '0' || *value > '9' || *end || errno || n > UINT32_MAX)
+		if (*value < '0' || *value > '9' || *end || errno || n > INT32_MAX)
 			return bad_value(o, value, "a whole number", err);
+		if (n == 0 && o->type == OPT_COUNT)
+			return bad_value(o, value, "a whole number above 0", err);
 		*(unsigned *)o->value = (unsigned)n;
 		return 0;
 	case OPT_DURATION:
@@ -265,6 +268,21 @@ opts_parse(int argc, char **argv, const struct opt *const *tables, struct words 
 		r.at += took - 1;
 	}
 	return 0;
+}
+
+bool
+opt_given(const struct opt *o)
+{
+	switch (o->type) {
+	case OPT_FLAG:     return *(bool *)o->value;
+	case OPT_TEXT:     return *(const char **)o->value != NULL;
+	case OPT_UINT:     return *(unsigned *)o->value != OPT_NOT_GIVEN;
+	case OPT_COUNT:    return *(unsigned *)o->value > 0;
+	case OPT_DURATION: return *(int64_t *)o->value >= 0;
+	case OPT_CLOCK:    return *(int64_t *)o->value > 0;
+	case OPT_WORDS:    return ((struct words *)o->value)->n > 0;
+	}
+	return false;
 }
 
 void

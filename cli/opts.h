@@ -11,6 +11,7 @@
 #ifndef HEDDLE_CLI_OPTS_H
 #define HEDDLE_CLI_OPTS_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -19,13 +20,17 @@
 enum opt_type {
 	OPT_FLAG,      /* bool *; --no-NAME sets false */
 	OPT_TEXT,      /* const char **; the last one counts; borrowed from argv */
-	OPT_UINT,      /* unsigned * */
-	OPT_DURATION,  /* int64_t *, milliseconds: 90, 5s, 1.5m, 2h */
+	OPT_UINT,      /* unsigned *, up to INT32_MAX; OPT_NOT_GIVEN where 0 means something */
+	OPT_COUNT,     /* unsigned *, from 1 to INT32_MAX; 0 = not given */
+	/* int64_t *, milliseconds: 90, 5s, 1.5m, 2h; -1 where 0 means something */
+	OPT_DURATION,
 	/* int64_t *, milliseconds of the wall clock: 06:00, the next time it is that */
 	OPT_CLOCK,
 	OPT_WORDS,     /* struct words *; takes all following arguments up to the next option,
 	                  adds up, as dbt's MultiOption does (dbt/cli/options.py) */
 };
+
+#define OPT_NOT_GIVEN UINT_MAX
 
 struct words {
 	const char **v;    /* borrowed from argv */
@@ -59,6 +64,9 @@ struct opt_unknown {
 
 int opts_parse(int argc, char **argv, const struct opt *const *tables, struct words *rest,
     const struct opt_unknown *unknown, struct err *err);
+
+/* Of flags, texts, words, counts, and of numbers and durations that start as OPT_NOT_GIVEN or -1. */
+bool opt_given(const struct opt *o);
 
 /* What --help prints: a title over each table; ended by a NULL title. */
 struct opt_group {

@@ -42,7 +42,7 @@ add_text(cJSON *into, const char *key, const char *text)
 static void
 add_options(cJSON *into, const struct run_request *rq)
 {
-	if (rq->retries != RUN_NOT_GIVEN)
+	if (rq->retries != OPT_NOT_GIVEN)
 		cJSON_AddNumberToObject(into, "retries", rq->retries);
 	if (rq->retry_delay_ms >= 0)
 		cJSON_AddNumberToObject(into, "retry_delay_ms", (double)rq->retry_delay_ms);

@@ -109,8 +109,8 @@ record_restore(struct run_request *rq, struct arena *arena, const char *settings
 
 	if (restore_command(rq, doc, err) < 0 || restore_args(rq, arena, doc, given, err) < 0)
 		goto out;
-	if (rq->retries == RUN_NOT_GIVEN)
-		rq->retries = (unsigned)number_of(o, "retries", RUN_NOT_GIVEN);
+	if (rq->retries == OPT_NOT_GIVEN)
+		rq->retries = (unsigned)number_of(o, "retries", OPT_NOT_GIVEN);
 	if (rq->retry_delay_ms < 0)
 		rq->retry_delay_ms = number_of(o, "retry_delay_ms", -1);
 	if (rq->timeout_ms < 0)

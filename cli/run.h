@@ -9,7 +9,6 @@
 #ifndef HEDDLE_CLI_RUN_H
 #define HEDDLE_CLI_RUN_H
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,8 +18,6 @@
 #include "executor/stale.h"
 #include "graph/plan.h"
 #include "util/err.h"
-
-#define RUN_NOT_GIVEN UINT_MAX
 
 /* Which hooks run: those of the whole, none, or one kind of them and no node. */
 #define RUN_HOOKS(X) X(ALL, "all") X(NONE, "none") X(START, "on-run-start") X(END, "on-run-end")
@@ -50,7 +47,7 @@ struct run_request {
 	bool rebuild_tested;
 	const char *state_dir;         /* folder of the journals, or NULL: in the target folder */
 	const struct journal_run *earlier;   /* continue this one; or NULL */
-	unsigned retries;              /* RUN_NOT_GIVEN: heddle.yml's, or built in */
+	unsigned retries;              /* OPT_NOT_GIVEN: heddle.yml's, or built in */
 	int64_t retry_delay_ms, timeout_ms;   /* -1: not given */
 	int64_t max_time_ms;           /* 0: none */
 	int64_t deadline_ms;           /* wall clock: nothing starts past it; 0: none */
@@ -65,7 +62,7 @@ struct run_request {
 	const char *history;           /* file, or NULL: cli/history_file.h finds one */
 };
 
-#define RUN_REQUEST_INIT { .retries = RUN_NOT_GIVEN, .retry_delay_ms = -1, .timeout_ms = -1, \
+#define RUN_REQUEST_INIT { .retries = OPT_NOT_GIVEN, .retry_delay_ms = -1, .timeout_ms = -1, \
 	.grace_ms = SCHEDULE_GRACE_MS }
 
 /* The exit code; err is filled when there is something to say that was not said yet. */

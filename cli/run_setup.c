@@ -130,7 +130,7 @@ flags_patch(const struct run_request *o)
 {
 	struct policy_patch p = { 0 };
 
-	if (o->retries != RUN_NOT_GIVEN) {
+	if (o->retries != OPT_NOT_GIVEN) {
 		p.has |= 1u << POLICY_ATTEMPTS;
 		p.value.max_attempts = o->retries + 1;
 	}

@@ -1,17 +1,17 @@
 #include "cli/task_opts.h"
 
-#include <stdio.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/select_opts.h"
-#include "exporters/emit.h"
+#include "cli/warn_errors.h"
+#include "exporters/cron.h"
 #include "util/fs.h"
+#include "util/log.h"
 #include "util/text.h"
 #include "util/xalloc.h"
 #include "util/ytree.h"
-
-#define EMPTY_SELECTION "NoNodesForSelectionCriteria"   /* dbt's event, events/types.py */
 
 static struct {
 	const char *tests, *granularity, *runner, *command, *target, *vars, *profile,
@@ -20,7 +20,7 @@ static struct {
 	unsigned slots, retries;
 	int64_t retry_delay_ms, timeout_ms;
 	bool unit_tests, assets;
-} o;
+} o = { .retries = OPT_NOT_GIVEN, .retry_delay_ms = -1, .timeout_ms = -1 };
 
 const struct opt task_opts[] = {
 	{ 0, "tests", "WHEN", OPT_TEXT, &o.tests,
@@ -46,11 +46,11 @@ const struct opt task_opts[] = {
 	  "kestra, github: names of secrets, A,B" },
 	{ 0, "branch", "NAME", OPT_TEXT, &o.branch, "github: the branch that is deployed (main)" },
 	{ 0, "namespace", "NAME", OPT_TEXT, &o.space, "kestra: of the flow (dbt)" },
-	{ 0, "slots", "N", OPT_UINT, &o.slots, "tasks at once (8)" },
+	{ 0, "slots", "N", OPT_COUNT, &o.slots, "tasks at once (8)" },
 	{ 0, "retries", "N", OPT_UINT, &o.retries,
 	  "further tries of a task (2, or as heddle.yml says)" },
 	{ 0, "retry-delay", "TIME", OPT_DURATION, &o.retry_delay_ms,
-	  "wait before the second try (1m)" },
+	  "wait before the second try (5s)" },
 	{ 0, "timeout", "TIME", OPT_DURATION, &o.timeout_ms, "end a task after this long (1h)" },
 	{ 0, "style", "NAME", OPT_TEXT, &o.style, "a form of the target; see docs/exports.md" },
 	{ 0, "operator", "NAME", OPT_TEXT, &o.op, "airflow: bash (default), docker or kubernetes" },
@@ -62,10 +62,7 @@ bool
 task_opts_given(void)
 {
 	for (const struct opt *t = task_opts; t->name; t++)
-		if ((t->type == OPT_FLAG && *(bool *)t->value) ||
-		    (t->type == OPT_TEXT && *(const char **)t->value) ||
-		    (t->type == OPT_UINT && *(unsigned *)t->value) ||
-		    (t->type == OPT_DURATION && *(int64_t *)t->value))
+		if (opt_given(t))
 			return true;
 	return false;
 }
@@ -143,6 +140,86 @@ settle_style(struct task_options *out, struct err *err)
 	return 0;
 }
 
+/* ---- texts that the output hands on: what is wrong there for sure is said here ---- */
+
+/* A template of the orchestrator makes the text: what comes of it is not known here. */
+static bool
+is_template(const char *text)
+{
+	return strstr(text, "{{") || strstr(text, "{%") || strstr(text, "${");
+}
+
+static int
+check_vars(struct err *err)
+{
+	struct arena a = ARENA_INIT;
+	struct err why = ERR_INIT;
+	const struct ynode *y;
+	int rc = 0;
+
+	if (!o.vars || is_template(o.vars))
+		return 0;
+	y = ytree_parse(&a, "--vars", arena_strdup(&a, o.vars), strlen(o.vars), &why);
+	if (!y)
+		rc = err_set(err, "%s", why.msg);
+	else if (y->type != YT_MAP)
+		rc = err_set(err, "--vars: expected names and values, found '%s'", o.vars);
+	if (rc < 0)
+		err_hint(err, "--vars '{day: 2026-01-31, full: true}'");
+	err_release(&why);
+	arena_release(&a);
+	return rc;
+}
+
+static int
+check_image(struct err *err)
+{
+	if (!o.image || is_template(o.image))
+		return 0;
+	for (const char *s = o.image; *s; s++)
+		if ((unsigned char)*s <= ' ' || (unsigned char)*s >= 0x7f)
+			return err_set(err, "--image: '%s' is no name of an image", o.image);
+	return *o.image ? 0 : err_set(err, "--image: the name is empty");
+}
+
+/* Zones come and go with each machine's copy of the list: one that is not in ours is a warning. */
+static int
+check_timezone(struct err *err)
+{
+	static const char zones[] = "/usr/share/zoneinfo";
+	const char *z = o.timezone;
+	char *file;
+
+	if (!z)
+		return 0;
+	for (const char *s = z; *s; s++)
+		if (!isalnum((unsigned char)*s) && (!strchr("_+-/", *s) || *z == '/'))
+			return err_set(err, "--timezone: '%s' is no time zone, as Europe/Berlin is", z);
+	if (*z == '\0')
+		return err_set(err, "--timezone: the name is empty");
+	file = fs_join(zones, z);
+	if (fs_is_dir(zones) && (!fs_exists(file) || fs_is_dir(file)))
+		log_warn("--timezone: this machine knows no zone '%s'", z);
+	free(file);
+	return 0;
+}
+
+static int
+check_values(const struct exporter *x, struct err *err)
+{
+	if (o.command && text_is_blank(o.command))
+		return err_set(err, "--command: it is empty");
+	if (o.timeout_ms == 0)
+		return err_set(err, "--timeout: a task of an export has a limit above 0");
+	if (cron_check(o.schedule, x->cron_words, err) < 0)
+		return -1;
+	if (check_timezone(err) < 0 || check_image(err) < 0)
+		return -1;
+	return check_vars(err);
+}
+
+/* ---- the table's values ---- */
+
 int
 task_opts_read(const struct exporter *x, struct task_options *out, struct err *err)
 {
@@ -178,6 +255,8 @@ task_opts_read(const struct exporter *x, struct task_options *out, struct err *e
 	}
 	if (o.op && strcmp(o.op, "bash") != 0 && !o.image)
 		return err_set(err, "--operator %s needs --image", o.op);
+	if (check_values(x, err) < 0)
+		return -1;
 	*out = (struct task_options){
 		.tests = (enum test_mode)test_mode, .runner = (enum task_runner)runner,
 		.granularity = (enum granularity)granularity, .unit_tests = o.unit_tests,
@@ -193,7 +272,8 @@ task_opts_read(const struct exporter *x, struct task_options *out, struct err *e
 		.types = selecting.types.v, .ntypes = selecting.types.n,
 		.exclude_types = selecting.exclude_types.v,
 		.nexclude_types = selecting.exclude_types.n,
-		.retries = o.retries, .timeout_ms = o.timeout_ms,
+		.retries = o.retries == OPT_NOT_GIVEN ? -1 : (int64_t)o.retries,
+		.timeout_ms = o.timeout_ms > 0 ? o.timeout_ms : 0,
 		.slots = o.slots, .assets = o.assets,
 		.hook_steps = x->hooks && runner == RUNNER_HEDDLE,
 	};
@@ -202,79 +282,6 @@ task_opts_read(const struct exporter *x, struct task_options *out, struct err *e
 	if (o.command)
 		split_command(out);
 	return 0;
-}
-
-/* ---- warn_error_options: what the project has, and an empty selection ---- */
-
-/* Adds `"key": [...]` of a list; extra, when not NULL, is added where it is missing. */
-static void
-add_events(struct buf *b, const char *key, const struct ynode *list, const char *extra)
-{
-	bool first = true;
-
-	if (list && (ytree_is(list, "all") || ytree_is(list, "*"))) {
-		buf_addf(b, "%s\"%s\": \"%s\"", b->len > 1 ? ", " : "", key, list->text);
-		return;
-	}
-	if (!extra && (!list || list->type != YT_LIST || list->n == 0))
-		return;
-	buf_addf(b, "%s\"%s\": [", b->len > 1 ? ", " : "", key);
-	for (size_t i = 0; list && list->type == YT_LIST && i < list->n; i++) {
-		if (extra && ytree_is(list->items[i], extra))
-			continue;
-		buf_adds(b, first ? "" : ", ");
-		text_add_json(b, list->items[i]->text);
-		first = false;
-	}
-	if (extra)
-		buf_addf(b, "%s\"%s\"", first ? "" : ", ", extra);
-	buf_addc(b, ']');
-}
-
-static const struct ynode *
-either(const struct ynode *map, const char *key, const char *old_key)
-{
-	const struct ynode *y = ytree_get(map, key);
-
-	return y ? y : ytree_get(map, old_key);
-}
-
-/* dbt 1.5 to 1.7 know the old names of the keys only. */
-static bool
-has_new_keys(const char *dbt_version)
-{
-	unsigned major = 1, minor = 11;
-
-	if (dbt_version && sscanf(dbt_version, "%u.%u", &major, &minor) != 2)
-		return true;
-	return major > 1 || minor >= 8;
-}
-
-static char *
-merge_warn_errors(const char *project_dir, const char *dbt_version)
-{
-	struct err ignored = ERR_INIT;
-	struct arena a = ARENA_INIT;
-	struct buf text = BUF_INIT, b = BUF_INIT;
-	char *path = fs_join(project_dir ? project_dir : ".", "dbt_project.yml");
-	const struct ynode *root = NULL, *set;
-	bool new_keys = has_new_keys(dbt_version);
-
-	/* A project file that cannot be read only means that nothing is merged. */
-	if (fs_read(path, &text, &ignored) == 0)
-		root = ytree_parse(&a, path, buf_str(&text), text.len, &ignored);
-	set = root ? ytree_get(ytree_get(root, "flags"), "warn_error_options") : NULL;
-	buf_addc(&b, '{');
-	add_events(&b, new_keys ? "error" : "include", either(set, "error", "include"),
-	    EMPTY_SELECTION);
-	add_events(&b, new_keys ? "warn" : "exclude", either(set, "warn", "exclude"), NULL);
-	add_events(&b, "silence", ytree_get(set, "silence"), NULL);
-	buf_addc(&b, '}');
-	free(path);
-	buf_release(&text);
-	arena_release(&a);
-	err_release(&ignored);
-	return buf_detach(&b);
 }
 
 void
@@ -286,7 +293,7 @@ task_opts_finish(const struct graph *g, const char *project_dir, struct task_opt
 		any = any || g->nodes[i].kind == KIND_OPERATION;
 	out->hook_steps = out->hook_steps && any;
 	out->hooks = any && !out->hook_steps;
-	out->warn_errors = merge_warn_errors(project_dir, g->dbt_version);
+	out->warn_errors = warn_errors_merge(project_dir, g->dbt_version);
 }
 
 void
@@ -316,15 +323,15 @@ task_opts_policy(void)
 	static struct policy_patch patch;
 
 	patch = (struct policy_patch){ 0 };
-	if (o.retries) {
+	if (o.retries != OPT_NOT_GIVEN) {
 		patch.has |= 1u << POLICY_ATTEMPTS;
 		patch.value.max_attempts = o.retries + 1;
 	}
-	if (o.retry_delay_ms) {
+	if (o.retry_delay_ms >= 0) {
 		patch.has |= 1u << POLICY_DELAY;
 		patch.value.delay_ms = o.retry_delay_ms;
 	}
-	if (o.timeout_ms) {
+	if (o.timeout_ms >= 0) {
 		patch.has |= 1u << POLICY_TIMEOUT;
 		patch.value.timeout_ms = o.timeout_ms;
 	}

@@ -167,12 +167,19 @@ airflow_write(const struct export_job *job, struct buf *out, struct err *err)
 	return 0;
 }
 
+/* airflow/utils/dates.py, timetables; assets are ours: write_schedule() */
+static const char *const airflow_cron_words[] = {
+	"@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly",
+	ASSET, NULL
+};
+
 const struct exporter exporter_airflow = {
 	.name = "airflow",
 	.suffix = ".py",
 	.summary = "a DAG file, one task per node; Airflow 2.10+ and 3",
 	.fields = GRAPH_DOCS | GRAPH_CONFIG,
 	.runs = true,
+	.cron_words = airflow_cron_words,
 	.parts = true,
 	.hooks = true,
 	.styles = airflow_styles,

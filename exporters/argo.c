@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "exporters/argv.h"
+#include "exporters/cron.h"
 #include "exporters/emit.h"
 #include "exporters/exporter.h"
 #include "exporters/k8s.h"
@@ -282,7 +283,7 @@ write_head(struct argo *a)
 {
 	struct emit *e = &a->e;
 	struct buf name = BUF_INIT;
-	bool cron = yaml_has_schedule(a->o);
+	bool cron = cron_is_given(a->o->schedule);
 
 	yaml_write_head(e, a->job, cron ? "Argo CronWorkflow" : "Argo Workflow", true);
 	k8s_add_name(&name, a->job->title, cron ? 52 : 57);
@@ -375,6 +376,7 @@ const struct exporter exporter_argo = {
 	.summary = "a Workflow or CronWorkflow of Argo 3.6+, one task per node",
 	.fields = GRAPH_CONFIG,
 	.runs = true,
+	.cron_words = cron_words_go,
 	.image = true,
 	.parts = true,
 	.hooks = true,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "exporters/cron.h"
 #include "exporters/policy.h"
 #include "exporters/pydbt.h"
 
@@ -31,7 +32,7 @@ void
 dagster_write_definitions(struct emit *e, const struct export_job *job, const char *arguments)
 {
 	const struct task_options *o = job->tasks;
-	bool scheduled = pydbt_is_scheduled(o);
+	bool scheduled = cron_is_given(o->schedule);
 	char *name = pydbt_name(job->title);
 
 	emit_open(e, "job = dg.define_asset_job(");
@@ -103,6 +104,7 @@ const struct exporter exporter_dagster = {
 	.summary = "asset definitions, one asset per node, tests as checks; Dagster 1.9+",
 	.fields = GRAPH_DOCS | GRAPH_CONFIG,
 	.runs = true,
+	.cron_words = cron_words,
 	.parts = true,
 	.owners = true,
 	.styles = styles,

@@ -104,7 +104,7 @@ struct task_options {
 	size_t ntypes, nexclude_types;
 	/* as given for all tasks; 0 = not; their policies have it too */
 	int64_t timeout_ms;
-	unsigned retries;               /* the same */
+	int64_t retries;                /* as given for all tasks; -1 = not */
 	unsigned slots;                 /* tasks at once */
 	bool assets;
 	/* the project's on-run-start, on-run-end run in every task */
@@ -152,6 +152,8 @@ struct exporter {
 	/* it writes a folder (bundle.h): where the stamp stands in it, for glob */
 	const char *folder;
 	const char *const *styles, *const *ops;   /* what --style, --operator take; NULL-ended */
+	/* what --schedule takes besides cron lines (cron.h); NULL-ended, or NULL */
+	const char *const *cron_words;
 	/* of a finished run: run and data_namespace are there */
 	bool tells;
 	/* a picture: sources that nothing in it reads are left out */

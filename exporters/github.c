@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "exporters/argv.h"
+#include "exporters/cron.h"
 #include "exporters/exporter.h"
 #include "exporters/yaml_head.h"
 #include "util/text.h"
@@ -271,7 +272,7 @@ write_head(struct github *g, struct err *err)
 	emit_line(e, "pull_request: {}  # never pull_request_target: it would hand secrets to "
 	    "forks");
 	emit_line(e, "push: {branches: [%q]}", g->branch);
-	if (yaml_has_schedule(g->o))
+	if (cron_is_given(g->o->schedule))
 		emit_line(e, "schedule: [{cron: %q}]  # UTC", g->o->schedule);
 	emit_line(e, "workflow_dispatch: {}");
 	e->depth--;
@@ -303,9 +304,6 @@ check_options(const struct task_options *o, struct err *err)
 	if (o->timezone && strcmp(o->timezone, "UTC") != 0 && strcmp(o->timezone, "Etc/UTC") != 0)
 		return err_set(err, "github: schedules are in UTC there; --timezone %s cannot be "
 		    "kept", o->timezone);
-	if (o->schedule && o->schedule[0] == '@')
-		return err_set(err, "github: --schedule %s is no cron line of five fields",
-		    o->schedule);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "exporters/argv.h"
+#include "exporters/cron.h"
 #include "exporters/exporter.h"
 #include "exporters/policy.h"
 #include "exporters/yaml_head.h"
@@ -156,7 +157,7 @@ write_head(struct kestra *k)
 	emit_line(e, "description: dbt, one task per node");
 	emit_line(e, "concurrency: {limit: 1, behavior: QUEUE}  # two runs would build the same "
 	    "tables");
-	if (yaml_has_schedule(k->o)) {
+	if (cron_is_given(k->o->schedule)) {
 		emit_open(e, "triggers:");
 		emit_line(e, "- {id: schedule, type: io.kestra.plugin.core.trigger.Schedule, "
 		    "cron: %q, timezone: %q}",
@@ -251,6 +252,7 @@ const struct exporter exporter_kestra = {
 	.summary = "a flow of Kestra 1.x, one task per node",
 	.fields = GRAPH_CONFIG,
 	.runs = true,
+	.cron_words = cron_words,
 	.parts = true,
 	.hooks = true,
 	.write = kestra_write,

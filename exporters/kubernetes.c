@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "exporters/argv.h"
+#include "exporters/cron.h"
 #include "exporters/exporter.h"
 #include "exporters/k8s.h"
 #include "exporters/yaml_head.h"
@@ -177,7 +178,7 @@ static void
 write_object(struct cronjob *c)
 {
 	struct emit *e = &c->e;
-	bool cron = yaml_has_schedule(c->o);
+	bool cron = cron_is_given(c->o->schedule);
 	int64_t deadline = c->o->timeout_ms ? c->o->timeout_ms : DEFAULT_DEADLINE_MS;
 
 	yaml_write_head(e, c->job, "Kubernetes CronJob", false);
@@ -197,7 +198,7 @@ write_object(struct cronjob *c)
 	emit_line(e, "failedJobsHistoryLimit: 3");
 	emit_open(e, "jobTemplate:");
 	emit_open(e, "spec:");
-	emit_line(e, "backoffLimit: %z", (size_t)(c->o->retries ? c->o->retries : DEFAULT_RETRIES));
+	emit_line(e, "backoffLimit: %z", (size_t)(c->o->retries >= 0 ? c->o->retries : DEFAULT_RETRIES));
 	emit_line(e, "activeDeadlineSeconds: %z", (size_t)((deadline + 999) / 1000));
 	emit_line(e, "ttlSecondsAfterFinished: 604800");
 	write_pod(c);
@@ -225,6 +226,7 @@ const struct exporter exporter_kubernetes = {
 	.suffix = ".yaml",
 	.summary = "a CronJob: heddle builds the project in one pod",
 	.runs = true,
+	.cron_words = cron_words_go,
 	.image = true,
 	.runner = RUNNER_HEDDLE,
 	.write = kubernetes_write,

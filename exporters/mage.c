@@ -15,6 +15,7 @@
 
 #include "exporters/argv.h"
 #include "exporters/bundle.h"
+#include "exporters/cron.h"
 #include "exporters/emit.h"
 #include "exporters/exporter.h"
 #include "exporters/policy.h"
@@ -157,7 +158,7 @@ write_pipeline(struct mage *m)
 	for (size_t i = 0; i < m->steps->n; i++)
 		write_block(m, i);
 	open_file(m, "pipelines", "triggers", ".yaml");
-	if (!pydbt_is_scheduled(m->o)) {
+	if (!cron_is_given(m->o->schedule)) {
 		emit_line(e, "triggers: []");
 		return;
 	}
@@ -260,12 +261,18 @@ mage_write(const struct export_job *job, struct buf *out, struct err *err)
 	return 0;
 }
 
+/* mage_ai/data_preparation/models/triggers: ScheduleInterval */
+static const char *const mage_cron_words[] = {
+	"@once", "@hourly", "@daily", "@weekly", "@monthly", "@always_on", NULL
+};
+
 const struct exporter exporter_mage = {
 	.name = "mage",
 	.suffix = "",
 	.summary = "a pipeline with one block per node; -o FOLDER, that of the Mage project",
 	.fields = GRAPH_CONFIG,
 	.runs = true,
+	.cron_words = mage_cron_words,
 	.parts = true,
 	.folder = "pipelines/*/metadata.yaml",
 	.group_by = GROUP_BY_NONE,

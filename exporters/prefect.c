@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "exporters/argv.h"
+#include "exporters/cron.h"
 #include "exporters/emit.h"
 #include "exporters/exporter.h"
 #include "exporters/policy.h"
@@ -121,7 +122,7 @@ write_imports(struct flow *f)
 		emit_line(e, "from prefect.futures import wait");
 	if (pydbt_asks_self(f->o))
 		emit_line(e, "from prefect.runtime import task_run");
-	if (pydbt_is_scheduled(f->o) && f->o->timezone)
+	if (cron_is_given(f->o->schedule) && f->o->timezone)
 		emit_line(e, "from prefect.schedules import Cron");
 	emit_line(e, "from prefect.task_runners import ThreadPoolTaskRunner");
 	if (f->backoff)
@@ -229,9 +230,9 @@ write_main(struct flow *f)
 	emit_open(e, "if __name__ == \"__main__\":");
 	emit_indent(e);
 	emit_add(e, "pipeline.serve(name=\"%s\"", f->name);
-	if (pydbt_is_scheduled(f->o) && f->o->timezone)
+	if (cron_is_given(f->o->schedule) && f->o->timezone)
 		emit_add(e, ", schedule=Cron(%q, timezone=%q)", f->o->schedule, f->o->timezone);
-	else if (pydbt_is_scheduled(f->o))
+	else if (cron_is_given(f->o->schedule))
 		emit_add(e, ", cron=%q", f->o->schedule);
 	emit_add(e, ", global_limit=1)  # two runs would build the same tables\n");
 }
@@ -275,6 +276,7 @@ const struct exporter exporter_prefect = {
 	.summary = "a flow with one task run per node, served on a schedule; Prefect 3",
 	.fields = GRAPH_CONFIG,
 	.runs = true,
+	.cron_words = cron_words,
 	.parts = true,
 	.hooks = true,
 	.group_by = GROUP_BY_NONE,

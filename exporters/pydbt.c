@@ -21,19 +21,11 @@ pydbt_check_options(const char *target, const struct task_options *o, struct err
 	const char *unused = o->image ? "image" : o->secret ? "secret" : o->assets ? "assets" :
 		NULL;
 
-	if (o->schedule && text_starts(o->schedule, "asset:"))
-		return err_set(err, "--schedule: %s starts by a cron line", target);
 	if (!unused)
 		return 0;
 	err_set(err, "--%s: %s has no use for it", unused, target);
 	return o->assets ? -1 :
 		err_hint(err, "the commands run where the file runs: name the image there");
-}
-
-bool
-pydbt_is_scheduled(const struct task_options *o)
-{
-	return o->schedule && strcmp(o->schedule, "none") != 0;
 }
 
 /* Where the target folder of a command is. */

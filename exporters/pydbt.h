@@ -16,7 +16,6 @@
 
 /* Options the target has no use for: -1 with err. */
 int pydbt_check_options(const char *target, const struct task_options *o, struct err *err);
-bool pydbt_is_scheduled(const struct task_options *o);
 
 /* import lines that run_dbt() needs, sorted; those named in `more` (NULL-ended) among them. */
 void pydbt_imports(struct emit *e, const struct task_options *o, const char *const *more);

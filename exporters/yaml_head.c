@@ -21,12 +21,6 @@ yaml_write_head(struct emit *e, const struct export_job *job, const char *what, 
 		    "severity warn never does.");
 }
 
-bool
-yaml_has_schedule(const struct task_options *o)
-{
-	return o->schedule && strcmp(o->schedule, "none") != 0;
-}
-
 const char *
 yaml_timezone(const struct task_options *o)
 {

@@ -9,7 +9,6 @@
  * whole sentence's start: "Argo Workflow". each: a task per node, each a command of its own. */
 void yaml_write_head(struct emit *e, const struct export_job *job, const char *what, bool each);
 
-bool yaml_has_schedule(const struct task_options *o);    /* --schedule, and not `none` */
 const char *yaml_timezone(const struct task_options *o);
 
 /* [A-Za-z_][A-Za-z0-9_]* */

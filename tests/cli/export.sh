@@ -127,6 +127,32 @@ try 0 export svg --manifest "$AFTER" --select no_such_model -o empty.svg
 has err 'nothing is selected'
 has empty.svg '</svg>'
 
+# What a task's option cannot mean is refused before anything is written.
+while IFS='|' read -r option said; do
+	try 2 export airflow --manifest "$AFTER" "$option" -o refused.py
+	has err "$said"
+	[ ! -e refused.py ] || say "$option: refused, and written"
+done <<'END'
+--schedule=0 24 * * *|'24' is no hour (0 to 23)
+--schedule=@yearlong|no schedule of this target
+--timezone=../etc/passwd|no time zone
+--timezone=|the name is empty
+--image=shop image|no name of an image
+--vars={day|--vars
+--vars=[1, 2]|expected names and values
+--command= |--command: it is empty
+--slots=0|a whole number above 0
+--retries=4294967295|expected a whole number
+--timeout=0|a limit above 0
+END
+try 0 export airflow --manifest "$AFTER" --timezone Mars/Olympus --schedule @daily
+[ ! -d /usr/share/zoneinfo ] || has err "warning: --timezone: this machine knows no zone 'Mars/Olympus'"
+try 0 export airflow --manifest "$AFTER" --vars '{day: {{ ds }}}'    # what Airflow makes of it is YAML
+try 0 export airflow --manifest "$AFTER" --retries 0 -o once.py
+has once.py '"retries": 0,'
+has once.py 'heddle export airflow --retries=0 plan='
+try 0 export --check once.py --manifest "$AFTER"
+
 # ---- selections ----
 
 try 0 export json --manifest "$AFTER" --focus 1+orders

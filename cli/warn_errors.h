@@ -1,0 +1,11 @@
+/* cli/warn_errors.h -- dbt's --warn-error-options for commands that each select one node: what the
+ * project has, and that a selection which finds nothing is an error.
+ */
+#ifndef HEDDLE_CLI_WARN_ERRORS_H
+#define HEDDLE_CLI_WARN_ERRORS_H
+
+/* JSON. project_dir: with dbt_project.yml; NULL = this folder. dbt_version: of the manifest, or
+ * NULL. New string, caller frees. */
+char *warn_errors_merge(const char *project_dir, const char *dbt_version);
+
+#endif
