@@ -235,6 +235,7 @@ CLI = \
 	cli/policies.c \
 	cli/post_events.c \
 	cli/project.c \
+	cli/project_files.c \
 	cli/record.c \
 	cli/record_dbt.c \
 	cli/record_restore.c \

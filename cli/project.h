@@ -4,7 +4,13 @@
 #ifndef HEDDLE_CLI_PROJECT_H
 #define HEDDLE_CLI_PROJECT_H
 
+#include <stdbool.h>
+
+#include "util/arena.h"
 #include "util/err.h"
+#include "util/ytree.h"
+
+#define PROJECT_FILE "dbt_project.yml"
 
 struct project {
 	char *dir;             /* with dbt_project.yml in it, or just the working folder */
@@ -29,15 +35,18 @@ const char *project_env(const char *given, const char *name);
 /* Like fs_join(), but names in the folder "." stay as short as the user would write them. */
 char *project_path(const char *dir, const char *name);
 
-/*
- * A text setting of dbt_project.yml: `key`, or `key` under the block `section`. New string, caller
- * frees; NULL when it is not there, empty, or rendered by Jinja.
- */
+bool project_has(const char *dir, const char *name);    /* is there such a file? */
+
+/* dbt_project.yml; NULL when it is not there or no YAML. */
+const struct ynode *project_read(struct arena *a, const char *dir);
+
+/* A text of dbt_project.yml: `key`, or `key` under `section`. New string, caller frees; NULL when
+ * it is not there, empty, or rendered by Jinja. */
 char *project_setting(const char *dir, const char *section, const char *key);
 
 /* A file of the project that was changed after the manifest was written; new string, caller frees.
- * NULL: none. Looks at SQL, Python, CSV, YAML and Markdown files outside
- * the target folder, installed packages, hidden folders and virtual environments. */
+ * NULL: none. Looks at dbt_project.yml and its like, and at SQL, Python, CSV, YAML and Markdown
+ * files in the folders dbt reads (model-paths, ...). In project_files.c. */
 char *project_newer_file(const struct project *p);
 
 #endif

@@ -1,11 +1,9 @@
 #include "cli/warn_errors.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "util/fs.h"
+#include "cli/project.h"
 #include "util/text.h"
-#include "util/ytree.h"
 
 #define EMPTY_SELECTION "NoNodesForSelectionCriteria"   /* dbt's event, events/types.py */
 
@@ -56,26 +54,19 @@ has_new_keys(const char *dbt_version)
 char *
 warn_errors_merge(const char *project_dir, const char *dbt_version)
 {
-	struct err ignored = ERR_INIT;
 	struct arena a = ARENA_INIT;
-	struct buf text = BUF_INIT, b = BUF_INIT;
-	char *path = fs_join(project_dir ? project_dir : ".", "dbt_project.yml");
-	const struct ynode *root = NULL, *set;
+	struct buf b = BUF_INIT;
+	/* A project file that cannot be read only means that nothing is merged. */
+	const struct ynode *root = project_read(&a, project_dir ? project_dir : ".");
+	const struct ynode *set = ytree_get(ytree_get(root, "flags"), "warn_error_options");
 	bool new_keys = has_new_keys(dbt_version);
 
-	/* A project file that cannot be read only means that nothing is merged. */
-	if (fs_read(path, &text, &ignored) == 0)
-		root = ytree_parse(&a, path, buf_str(&text), text.len, &ignored);
-	set = root ? ytree_get(ytree_get(root, "flags"), "warn_error_options") : NULL;
 	buf_addc(&b, '{');
 	add_events(&b, new_keys ? "error" : "include", either(set, "error", "include"),
 	    EMPTY_SELECTION);
 	add_events(&b, new_keys ? "warn" : "exclude", either(set, "warn", "exclude"), NULL);
 	add_events(&b, "silence", ytree_get(set, "silence"), NULL);
 	buf_addc(&b, '}');
-	free(path);
-	buf_release(&text);
 	arena_release(&a);
-	err_release(&ignored);
 	return buf_detach(&b);
 }

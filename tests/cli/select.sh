@@ -102,12 +102,33 @@ grep -q 'proj/out/manifest.json is older than proj/models/deep/new.sql' err || s
 count quiet 1 --project-dir proj -s returns --quiet
 quiet
 rm proj/models/deep/new.sql
-mkdir -p proj/dbt_packages/x proj/venv
-touch -d '2099-01-01' proj/dbt_packages/x/a.sql proj/target/b.sql proj/out/c.sql proj/venv/d.py proj/notes.txt
+mkdir -p proj/dbt_packages/x proj/venv proj/dags proj/models/.git
+# An export in the project, notes and scripts are none of dbt's.
+touch -d '2099-01-01' proj/dbt_packages/x/a.sql proj/target/b.sql proj/out/c.sql proj/venv/d.py proj/notes.txt \
+	proj/README.md proj/definitions.py proj/dags/shop.py proj/models/.git/e.sql proj/models/f.txt
 touch proj/venv/pyvenv.cfg
 rm -r proj/target
 count foreign-files 1 --project-dir proj -s returns
 quiet
+touch -d '2099-01-01' proj/packages.yml
+count newer-packages 1 --project-dir proj -s returns
+grep -q 'is older than proj/packages.yml' err || say "newer packages.yml: said $(cat err)"
+rm proj/packages.yml
+# The folders are those that the project names.
+mkdir -p proj/sql
+touch -d '2099-01-01' proj/sql/g.sql
+printf 'model-paths: ["sql"]\nseed-paths: ["{{ env_var(1) }}"]\n' >>proj/dbt_project.yml
+touch -d '2020-01-01' proj/dbt_project.yml
+count newer-in-named-folder 1 --project-dir proj -s returns
+grep -q 'is older than proj/sql/g.sql' err || say "newer file of model-paths: said $(cat err)"
+touch -d '2020-01-01' proj/sql/g.sql
+touch -d '2099-01-01' proj/models/deep/h.sql    # not read any more
+count folder-not-named 1 --project-dir proj -s returns
+quiet
+rm -r proj/sql proj/models/deep/h.sql
+printf 'name: shop\ntarget-path: out\nflags: {indirect_selection: "empty"}\n' >proj/dbt_project.yml
+touch -d '2020-01-01' proj/dbt_project.yml
+count flags-in-one-line 1 --project-dir proj -s returns
 
 # ---- a default selector ----
 
