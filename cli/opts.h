@@ -65,7 +65,7 @@ struct opt_unknown {
 int opts_parse(int argc, char **argv, const struct opt *const *tables, struct words *rest,
     const struct opt_unknown *unknown, struct err *err);
 
-/* Of flags, texts, words, counts, and of numbers and durations that start as OPT_NOT_GIVEN or -1. */
+/* Of numbers and durations: those that start as OPT_NOT_GIVEN and -1. */
 bool opt_given(const struct opt *o);
 
 /* What --help prints: a title over each table; ended by a NULL title. */

@@ -194,7 +194,7 @@ check_timezone(struct err *err)
 		return 0;
 	for (const char *s = z; *s; s++)
 		if (!isalnum((unsigned char)*s) && (!strchr("_+-/", *s) || *z == '/'))
-			return err_set(err, "--timezone: '%s' is no time zone, as Europe/Berlin is", z);
+			return err_set(err, "--timezone: '%s' is no time zone", z);
 	if (*z == '\0')
 		return err_set(err, "--timezone: the name is empty");
 	file = fs_join(zones, z);

@@ -198,7 +198,8 @@ write_object(struct cronjob *c)
 	emit_line(e, "failedJobsHistoryLimit: 3");
 	emit_open(e, "jobTemplate:");
 	emit_open(e, "spec:");
-	emit_line(e, "backoffLimit: %z", (size_t)(c->o->retries >= 0 ? c->o->retries : DEFAULT_RETRIES));
+	emit_line(e, "backoffLimit: %z",
+	    (size_t)(c->o->retries >= 0 ? c->o->retries : DEFAULT_RETRIES));
 	emit_line(e, "activeDeadlineSeconds: %z", (size_t)((deadline + 999) / 1000));
 	emit_line(e, "ttlSecondsAfterFinished: 604800");
 	write_pod(c);
