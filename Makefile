@@ -227,6 +227,7 @@ CLI = \
 	cli/diff_report.c \
 	cli/export_check.c \
 	cli/export_folder.c \
+	cli/export_help.c \
 	cli/history_file.c \
 	cli/ls_json.c \
 	cli/main.c \

@@ -7,6 +7,7 @@
 #include "cli/connection.h"
 #include "cli/export_check.h"
 #include "cli/export_folder.h"
+#include "cli/export_help.h"
 #include "cli/policies.h"
 #include "cli/post_events.h"
 #include "cli/project.h"
@@ -90,14 +91,21 @@ find_target(const char *name, const struct exporter **found, struct err *err)
 	return err_hint(err, "`heddle export --list` lists them");
 }
 
+/* target: what was named, or NULL. */
 static int
-list_targets(void)
+help(const char *target, struct err *err)
 {
-	size_t n;
-	const struct exporter *const *all = exporter_all(&n);
+	const struct exporter *x;
 
-	for (size_t i = 0; i < n; i++)
-		printf("%-10s %s\n", all[i]->name, all[i]->summary);
+	if (target) {
+		if (find_target(target, &x, err) < 0)
+			return EXIT_BAD_INPUT;
+		export_help_target(x, help_groups);
+		return EXIT_GOOD;
+	}
+	command_help(&cmd_export, help_groups);
+	puts("\nTargets (`heddle export TARGET --help` tells what each takes):");
+	export_help_list("  ");
 	return EXIT_GOOD;
 }
 
@@ -510,9 +518,10 @@ run_export(int argc, char **argv, struct err *err)
 	if (opts_parse(argc, argv, tables, &rest, NULL, err) < 0)
 		goto out;
 	if (o.help) {
-		code = command_help(&cmd_export, help_groups);
+		code = help(rest.n == 1 ? rest.v[0] : NULL, err);
 	} else if (o.list) {
-		code = list_targets();
+		export_help_list("");
+		code = EXIT_GOOD;
 	} else if (o.check && rest.n == 0) {
 		code = check_file(err);
 	} else if (rest.n != 1 || o.check) {
@@ -538,6 +547,8 @@ const struct command cmd_export = {
 	    "  heddle export svg -o lineage.svg\n"
 	    "  heddle export svg --focus 2+orders+1 --colour-by time > orders.svg\n"
 	    "  heddle export dot --group-by none | dot -Tpdf > lineage.pdf\n"
-	    "  heddle export --check lineage.svg\n",
+	    "  heddle export airflow --schedule '0 6 * * *' -o dags/shop.py\n"
+	    "  heddle export airflow --help\n"
+	    "  heddle export --check dags/shop.py\n",
 	.run = run_export,
 };

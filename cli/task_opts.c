@@ -52,7 +52,8 @@ const struct opt task_opts[] = {
 	{ 0, "retry-delay", "TIME", OPT_DURATION, &o.retry_delay_ms,
 	  "wait before the second try (5s)" },
 	{ 0, "timeout", "TIME", OPT_DURATION, &o.timeout_ms, "end a task after this long (1h)" },
-	{ 0, "style", "NAME", OPT_TEXT, &o.style, "a form of the target; see docs/exports.md" },
+	{ 0, "style", "NAME", OPT_TEXT, &o.style,
+	  "airflow: nodes (default), layers, cosmos; dagster: assets (default), dbt_assets" },
 	{ 0, "operator", "NAME", OPT_TEXT, &o.op, "airflow: bash (default), docker or kubernetes" },
 	{ 0, "assets", NULL, OPT_FLAG, &o.assets, "airflow: each node updates an asset" },
 	{ 0 }

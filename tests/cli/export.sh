@@ -28,6 +28,22 @@ hasnt() {
 
 try 0 export --list
 cp out list
+# Help of a target says which values its options have, and only of options it takes.
+while read -r target _; do
+	try 0 export "$target" --help
+	has out "heddle export $target: "
+done <list
+try 0 export airflow --help
+has out '--style          nodes (default), layers, cosmos'
+has out 'asset:...'
+try 0 export svg --help
+hasnt out '--schedule'
+try 0 export kubernetes --help
+has out '--runner         dbt, heddle (default)'
+hasnt out '--granularity    '
+try 2 export svgg --help
+try 0 export --help
+has out '  openlineage OpenLineage events'
 for target in airflow dagster prefect argo kubernetes github kestra html svg dot mermaid graphml json; do
 	has list "$target"
 	image=
