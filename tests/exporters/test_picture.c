@@ -1,6 +1,7 @@
 #include "tests/check.h"
 
 #include "exporters/exporter.h"
+#include "exporters/lineage_run.h"
 #include "exporters/picture.h"
 #include "exporters/stamp.h"
 #include "graph/manifest.h"
@@ -60,6 +61,7 @@ struct fixture {
 	struct set nodes;
 	struct plan *plan;
 	struct task_options tasks;
+	struct lineage_run run;
 	struct export_job job;
 };
 
@@ -79,12 +81,12 @@ set_up(void **state)
 	f.plan = plan_new(f.g, &f.nodes, PLAN_BUILD, &err);
 	assert_non_null(f.plan);
 	plan_weigh(f.plan);
-	f.tasks = (struct task_options){ .warn_errors = "{}" };
+	f.tasks = (struct task_options){ .retries = -1, .warn_errors = "{}" };
+	f.run = (struct lineage_run){ .invocation_id = "1" };
 	f.job = (struct export_job){
 		.graph = f.g, .nodes = &f.nodes, .plan = f.plan, .tasks = &f.tasks, .title = "shop",
 		.stamp = "", .data_namespace = "duckdb",
-		.run_results = "{\"metadata\": {\"invocation_id\": \"1\", \"generated_at\": "
-		"\"2026-01-31T06:00:00Z\"}, \"results\": []}",
+		.run = &f.run,
 		.group_by = GROUP_BY_FOLDER
 	};
 	*state = &f;
