@@ -140,8 +140,8 @@ find_output(struct arena *a, const char *project_dir, const char *args)
 	const char *name = project_env(argument(a, args, "profile"), "PROFILE");
 	const char *target = project_env(argument(a, args, "target"), "TARGET");
 	char *said = name ? NULL : project_setting(project_dir, NULL, "profile");
-	const struct ynode *profile = ytree_get(find_profiles(a, project_dir, args),
-	    name ? name : said);
+	const struct ynode *profile = name || said ?
+		ytree_get(find_profiles(a, project_dir, args), name ? name : said) : NULL;
 
 	free(said);
 	if (!target)

@@ -234,7 +234,10 @@ has run.ndjson 'heddle export openlineage plan='
 SHOP_DB=other.duckdb "$HEDDLE" export openlineage --manifest "$AFTER" --run-results "$RUN" >out
 has out '"namespace":"duckdb://other.duckdb"'
 try 0 export --check run.ndjson --manifest "$AFTER" --run-results "$RUN"
-rm dbt_project.yml profiles.yml
+rm dbt_project.yml    # profiles.yml stays, and nothing says which profile
+try 0 export openlineage --manifest "$AFTER" --run-results "$RUN"
+has out '"namespace":"duckdb"'
+rm profiles.yml
 try 0 export openlineage --manifest "$AFTER" --run-results "$RUN"
 has out '"namespace":"duckdb"'
 try 2 export openlineage --manifest "$AFTER" --run-results "$RUN" --tests none
