@@ -396,6 +396,7 @@ choose_nodes(struct making *m, struct err *err)
 		return -1;
 	if (m->x->runs) {
 		task_opts_finish(m->g, selecting.project.dir, &m->tasks);
+		m->tasks.by_default = selecting.by_default;
 		task_opts_keep(m->g, &m->tasks, &m->nodes);
 	}
 	m->plan = plan_new(m->g, &m->nodes, PLAN_BUILD, err);

@@ -100,6 +100,7 @@ select_opts_resolve(unsigned kinds, unsigned all_kinds, unsigned fields, struct 
 		.quiet = selecting.quiet,
 		.kinds = kinds,
 		.all_kinds = all_kinds,
+		.by_default = &selecting.by_default,
 	};
 	int rc;
 

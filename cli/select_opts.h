@@ -21,6 +21,7 @@ struct select_opts {
 	struct project_given given;
 	struct project project;      /* after select_opts_resolve() */
 	char *state_dir;             /* the same; NULL: none given */
+	bool by_default;             /* the same: the project's default selector chose */
 };
 
 extern struct select_opts selecting;

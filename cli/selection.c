@@ -127,8 +127,11 @@ read_tree(const struct selection_request *rq, struct arena *a, struct err *err)
 	if (rq->selector)
 		return selector_file_get(&file, rq->selector, err);
 	byself = selector_file_default(&file);
-	if (byself && rq->select.n == 0 && rq->exclude.n == 0)
+	if (byself && rq->select.n == 0 && rq->exclude.n == 0) {
+		if (rq->by_default)
+			*rq->by_default = true;
 		return byself->tree;
+	}
 	return selector_of_words(a, rq->select.n > 0 ? &rq->select : NULL, &rq->exclude, mode, err);
 }
 

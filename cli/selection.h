@@ -25,6 +25,7 @@ struct selection_request {
 	bool models_only;                     /* --models of ls: beats both lists of types */
 	bool quiet;                           /* no warnings */
 	unsigned all_kinds;                   /* what --resource-type all means to it */
+	bool *by_default;                     /* set: did the default selector choose? or NULL */
 };
 
 /*

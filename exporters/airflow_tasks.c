@@ -119,7 +119,7 @@ add_flags(struct buf *out, const struct step *s)
 
 	airflow_add_flag(&b, "--indirect-selection", s->indirect);
 	if (s->nexclude) {
-		buf_adds(&b, " --exclude ");
+		buf_addf(&b, " %s ", steps_exclude_flag(s));
 		airflow_add_words(&b, s->exclude, s->nexclude);
 	}
 	buf_adds(out, b.len ? b.data + 1 : "");

@@ -64,6 +64,7 @@ fits(const struct template *t, const struct step *s)
 
 	return strcmp(t->like->verb, s->verb) == 0 && same_text(t->like->indirect, s->indirect) &&
 		same_list(t->like->exclude, t->like->nexclude, s->exclude, s->nexclude) &&
+		t->like->exclude_types == s->exclude_types &&
 		(t->like->nselect == 0) == (s->nselect == 0) &&
 		policy_same(&t->policy, &p) && same_text(t->policy.pool, p.pool);
 }

@@ -41,7 +41,7 @@ void
 argv_tests(struct argv *a, const struct step *s)
 {
 	argv_add_flag(a, "--indirect-selection", s->indirect);
-	argv_add_list(a, "--exclude", s->exclude, s->nexclude);
+	argv_add_list(a, steps_exclude_flag(s), s->exclude, s->nexclude);
 }
 
 void

@@ -98,7 +98,8 @@ struct task_options {
 	const char *style, *op;         /* a row of the target's own; NULL = its first */
 	/* the selection as it was said, for one task */
 	const char *const *select, *const *exclude;
-	size_t nselect, nexclude;       /* that runs or tests everything; 0 and 0 = all nodes */
+	size_t nselect, nexclude;       /* that runs or tests everything; 0 and 0 = all nodes, or */
+	bool by_default;                /* what the project's default selector takes */
 	const char *selector, *indirect;
 	const char *const *types, *const *exclude_types;   /* resource types */
 	size_t ntypes, nexclude_types;

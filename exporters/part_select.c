@@ -251,10 +251,15 @@ check_length(const struct wording *x, struct err *err)
 	return err_hint(err, "--granularity folder makes smaller parts");
 }
 
-/* Words that leave out tests, of the kinds there are: one that matches nothing is an error. */
+/* Words that leave out tests, of the kinds there are: one that matches nothing is an error. types:
+ * as resource types. */
 static size_t
-exclude_tests(const struct graph *g, const char **words, bool data_tests, bool unit_tests)
+exclude_tests(const struct graph *g, const char **words, bool data_tests, bool unit_tests,
+    bool types)
 {
+	static const char *const names[][2] = {
+		{ "resource_type:test", "resource_type:unit_test" }, { "test", "unit_test" },
+	};
 	bool data = false, units = false;
 	size_t n = 0;
 
@@ -263,9 +268,9 @@ exclude_tests(const struct graph *g, const char **words, bool data_tests, bool u
 		units = units || g->nodes[i].kind == KIND_UNIT_TEST;
 	}
 	if (data_tests && data)
-		words[n++] = "resource_type:test";
+		words[n++] = names[types][0];
 	if (unit_tests && units)
-		words[n++] = "resource_type:unit_test";
+		words[n++] = names[types][1];
 	return n;
 }
 
@@ -290,7 +295,7 @@ find_words(struct wording *x, struct err *err)
 	if (strcmp(s->verb, "build") == 0) {
 		const char **words = arena_zalloc(&x->w->s->arena, 2, sizeof(*words));
 
-		s->nexclude = exclude_tests(x->w->graph, words, true, true);
+		s->nexclude = exclude_tests(x->w->graph, words, true, true, false);
 		s->exclude = words;
 	}
 	return 0;
@@ -306,7 +311,9 @@ select_whole(struct work *w, struct step *s)
 
 	for (size_t i = 0; i < w->o->nexclude; i++)
 		words[n++] = w->o->exclude[i];
-	n += exclude_tests(w->graph, words + n, !inside, !inside || !w->o->unit_tests);
+	n += exclude_tests(w->graph, words + n, !inside, !inside || !w->o->unit_tests,
+	    w->o->by_default);
+	s->exclude_types = w->o->by_default;
 	s->select = w->o->select;
 	s->nselect = w->o->nselect;
 	s->indirect = w->o->indirect;

@@ -61,6 +61,8 @@ struct step {
 	size_t nselect;
 	const char *const *exclude;
 	size_t nexclude;
+	/* exclude holds resource types: with --exclude dbt forgets a default selector */
+	bool exclude_types;
 	const char *indirect;       /* for --indirect-selection; NULL = dbt's own */
 	const struct node **tests;  /* the tests it runs, in the order of their ids */
 	size_t ntests;
@@ -88,5 +90,8 @@ void steps_free(struct steps *s);    /* NULL is fine */
 
 /* Where the project's hooks run, a sentence for the reader; NULL when it has none. */
 const char *steps_about_hooks(const struct task_options *o);
+
+/* Before the words of step->exclude. */
+const char *steps_exclude_flag(const struct step *s);
 
 #endif

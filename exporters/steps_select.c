@@ -153,6 +153,12 @@ graph_has_unit_tests(const struct graph *g)
 	return false;
 }
 
+const char *
+steps_exclude_flag(const struct step *s)
+{
+	return s->exclude_types ? "--exclude-resource-type" : "--exclude";
+}
+
 static void
 select_all_tests(struct work *w, struct step *s)
 {
@@ -162,7 +168,8 @@ select_all_tests(struct work *w, struct step *s)
 	for (size_t i = 0; i < w->o->nexclude; i++)
 		words[i] = w->o->exclude[i];
 	if (units)
-		words[w->o->nexclude] = no_unit_tests[0];
+		words[w->o->nexclude] = w->o->by_default ? "unit_test" : no_unit_tests[0];
+	s->exclude_types = w->o->by_default;
 	s->select = w->o->select;
 	s->nselect = w->o->nselect;
 	s->exclude = words;

@@ -211,6 +211,18 @@ try 2 export airflow --manifest "$AFTER" --granularity all --resource-type model
 has err 'granularity all says the selection again'
 try 2 export dot --manifest "$AFTER" --granularity folder
 
+# With --exclude dbt forgets the project's default selector: kinds are left out as resource types.
+printf 'selectors:\n  - {name: it, default: true, definition: "tag:staging"}\n' >default.yml
+d="--manifest $AFTER --selectors-file default.yml"
+try 0 export prefect $d --granularity all
+has out '["build", "--exclude-resource-type", "unit_test"]'
+try 0 export airflow $d --granularity all --tests none
+has out 'flags="--exclude-resource-type test unit_test"'
+try 0 export argo $d --tests after_all --image shop:1
+has out 'args: [test, "--exclude-resource-type", unit_test,'
+try 0 export prefect $d --granularity all --exclude orders
+has out '["build", "--exclude", "orders", "resource_type:unit_test"]'
+
 # ---- a finished run ----
 
 RUN=$ROOT/tests/golden/openlineage/run_results.json
