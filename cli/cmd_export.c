@@ -361,14 +361,15 @@ read_run(struct making *m, struct err *err)
 	const char *file = o.run_results ? o.run_results : beside;
 	int rc = lineage_run_read(&m->run, file, err);
 
+	free(beside);
 	if (rc < 0)
-		err_hint(err, "run `heddle build` first, or name another file with --run-results");
+		return err_hint(err,
+		    "run `heddle build` first, or name another file with --run-results");
 	m->job.run = &m->run;
 	m->data_namespace = o.data_namespace ? xstrdup(o.data_namespace) :
-		connection_namespace(selecting.project.dir, m->g->adapter_type, m->run.args);
+		connection_namespace(&selecting.project, m->g->adapter_type, m->run.args);
 	m->job.data_namespace = m->data_namespace;
-	free(beside);
-	return rc;
+	return 0;
 }
 
 /* The file once more, if there is something to find. */
@@ -395,8 +396,7 @@ choose_nodes(struct making *m, struct err *err)
 	if (o.focus && find_focus(m->g, &m->focus, err) < 0)
 		return -1;
 	if (m->x->runs) {
-		task_opts_finish(m->g, selecting.project.dir, &m->tasks);
-		m->tasks.by_default = selecting.by_default;
+		task_opts_finish(m->g, &m->tasks);
 		task_opts_keep(m->g, &m->tasks, &m->nodes);
 	}
 	m->plan = plan_new(m->g, &m->nodes, PLAN_BUILD, err);

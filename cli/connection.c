@@ -113,16 +113,16 @@ argument(struct arena *a, const char *args, const char *key)
 
 /* profiles.yml: where the run had it, else beside the project, else in ~/.dbt. */
 static const struct ynode *
-find_profiles(struct arena *a, const char *project_dir, const char *args)
+find_profiles(struct arena *a, const struct project *p, const char *args)
 {
 	const char *home = getenv("HOME"), *dirs[3];
 	const struct ynode *y = NULL;
 
 	dirs[0] = project_env(argument(a, args, "profiles_dir"), "PROFILES_DIR");
-	dirs[1] = project_dir;
+	dirs[1] = p->dir;
 	dirs[2] = home ? arena_printf(a, "%s/.dbt", home) : NULL;
 	for (size_t i = 0; i < 3 && !y; i++) {
-		char *dir = dirs[i] ? fs_join(project_dir, dirs[i]) : NULL;
+		char *dir = dirs[i] ? fs_join(p->dir, dirs[i]) : NULL;
 		char *path = dir ? fs_join(dir, "profiles.yml") : NULL;
 
 		if (path && fs_exists(path))
@@ -135,25 +135,25 @@ find_profiles(struct arena *a, const char *project_dir, const char *args)
 
 /* The output the run connected to; NULL when it cannot be found. */
 static const struct ynode *
-find_output(struct arena *a, const char *project_dir, const char *args)
+find_output(struct arena *a, const struct project *p, const char *args)
 {
 	const char *name = project_env(argument(a, args, "profile"), "PROFILE");
 	const char *target = project_env(argument(a, args, "target"), "TARGET");
-	char *said = name ? NULL : project_setting(project_dir, NULL, "profile");
-	const struct ynode *profile = name || said ?
-		ytree_get(find_profiles(a, project_dir, args), name ? name : said) : NULL;
+	const struct ynode *profile;
 
-	free(said);
+	if (!name)
+		name = project_setting(p, NULL, "profile");
+	profile = name ? ytree_get(find_profiles(a, p, args), name) : NULL;
 	if (!target)
 		target = value_of(a, profile, "target");
 	return ytree_get(ytree_get(profile, "outputs"), target ? target : "default");
 }
 
 char *
-connection_namespace(const char *project_dir, const char *adapter, const char *args)
+connection_namespace(const struct project *p, const char *adapter, const char *args)
 {
 	struct arena a = ARENA_INIT;
-	const struct ynode *output = find_output(&a, project_dir, args);
+	const struct ynode *output = find_output(&a, p, args);
 	char *space = NULL;
 
 	for (size_t i = 0; adapter && !space && i < sizeof(forms) / sizeof(*forms); i++)

@@ -8,8 +8,10 @@
 #ifndef HEDDLE_CLI_CONNECTION_H
 #define HEDDLE_CLI_CONNECTION_H
 
-/* project_dir: with dbt_project.yml. args: what the run was told, as run_results.json has it: JSON,
- * or NULL. New string, caller frees. */
-char *connection_namespace(const char *project_dir, const char *adapter, const char *args);
+struct project;
+
+/* args: what the run was told, as run_results.json has it: JSON, or NULL. New string, caller
+ * frees. */
+char *connection_namespace(const struct project *p, const char *adapter, const char *args);
 
 #endif

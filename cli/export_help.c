@@ -1,10 +1,9 @@
 #include "cli/export_help.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "cli/task_opts.h"
-#include "util/text.h"
+#include "exporters/cron.h"
 
 void
 export_help_list(const char *indent)
@@ -37,33 +36,23 @@ print_choice(const char *option, const char *const *names, size_t usual)
 static void
 print_schedule(const char *const *words)
 {
+	struct buf b = BUF_INIT;
+
+	cron_add_words(&b, words);
 	print_name("schedule");
-	printf("none (default), a cron line of five fields");
-	for (size_t i = 0; words && words[i]; i++)
-		printf(", %s%s", words[i], text_ends(words[i], ":") ? "..." :
-		    text_ends(words[i], " ") ? "1h" : "");
-	putchar('\n');
+	printf("none (default), a cron line of five fields%s\n", buf_str(&b));
+	buf_release(&b);
 }
 
 static void
 print_values(const struct exporter *x)
 {
-	static const char *const tests[] = {
-#define X(id, name) name,
-		TEST_MODES(X) NULL
-	}, *const granularities[] = {
-		GRANULARITIES(X) NULL
-	}, *const runners[] = {
-		RUNNERS(X) NULL
-#undef X
-	};
-
 	puts("\nOf this target:");
 	print_choice("style", x->styles, 0);
 	print_choice("operator", x->ops, 0);
-	print_choice("tests", tests, TESTS_AFTER_EACH);
-	print_choice("granularity", x->parts ? granularities : NULL, GRANULARITY_NODE);
-	print_choice("runner", runners, x->runner);
+	print_choice("tests", test_mode_names, TESTS_AFTER_EACH);
+	print_choice("granularity", x->parts ? granularity_names : NULL, GRANULARITY_NODE);
+	print_choice("runner", task_runner_names, x->runner);
 	print_schedule(x->cron_words);
 	if (x->image) {
 		print_name("image");

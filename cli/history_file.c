@@ -53,10 +53,12 @@ history_file_open(const char *given, const char *project_dir, char **project, st
 	struct project_given pg = { .project_dir = project_dir };
 	struct history_reader *r = NULL;
 	struct project p;
+	const char *name;
 	char *path;
 
 	project_find(&p, &pg);
-	*project = project_setting(p.dir, NULL, "name");
+	name = project_setting(&p, NULL, "name");
+	*project = name ? xstrdup(name) : NULL;
 	if (history_file(given, *project, &path, err) == 0) {
 		if (path)
 			r = history_read_open(path, err);

@@ -44,34 +44,30 @@ find_dir(void)
 	return xstrdup(".");
 }
 
-const struct ynode *
-project_read(struct arena *a, const char *dir)
+/* A file that cannot be read has no settings. */
+static void
+read_settings(struct project *p)
 {
 	struct err ignored = ERR_INIT;
 	struct buf text = BUF_INIT;
-	char *path = project_path(dir, PROJECT_FILE);
-	const struct ynode *y = NULL;
+	char *path = project_path(p->dir, PROJECT_FILE);
 
 	if (fs_read(path, &text, &ignored) == 0)
-		y = ytree_parse(a, path, buf_str(&text), text.len, &ignored);
+		p->settings = ytree_parse(&p->arena, path, buf_str(&text), text.len, &ignored);
 	free(path);
 	buf_release(&text);
 	err_release(&ignored);
-	return y;
 }
 
-char *
-project_setting(const char *dir, const char *section, const char *key)
+const char *
+project_setting(const struct project *p, const char *section, const char *key)
 {
-	struct arena a = ARENA_INIT;
-	const struct ynode *y = project_read(&a, dir);
-	char *value = NULL;
+	const struct ynode *y = p->settings;
 
 	y = ytree_get(section ? ytree_get(y, section) : y, key);
-	if (y && y->type != YT_LIST && y->type != YT_MAP && *y->text && !strstr(y->text, "{{"))
-		value = xstrdup(y->text);
-	arena_release(&a);
-	return value;
+	if (!y || y->type == YT_LIST || y->type == YT_MAP || !*y->text || strstr(y->text, "{{"))
+		return NULL;
+	return y->text;
 }
 
 const char *
@@ -97,22 +93,19 @@ project_find(struct project *p, const struct project_given *given)
 {
 	const char *dir = project_env(given->project_dir, "PROJECT_DIR");
 	const char *target = project_env(given->target_path, "TARGET_PATH");
-	char *set = NULL;
 
+	memset(p, 0, sizeof(*p));
 	p->dir = dir ? xstrdup(dir) : find_dir();
-	if (!target) {
-		set = project_setting(p->dir, NULL, "target-path");
-		target = set ? set : "target";
-	}
-	p->target = project_path(p->dir, target);
+	read_settings(p);
+	if (!target)
+		target = project_setting(p, NULL, "target-path");
+	p->target = project_path(p->dir, target ? target : "target");
 	p->manifest = given->manifest ? xstrdup(given->manifest) : fs_join(p->target,
 	    "manifest.json");
-	p->selectors_file = NULL;
 	if (given->selectors_file)
 		p->selectors_file = xstrdup(given->selectors_file);
 	else if (project_has(p->dir, PROJECT_FILE) && project_has(p->dir, "selectors.yml"))
 		p->selectors_file = project_path(p->dir, "selectors.yml");
-	free(set);
 }
 
 void
@@ -122,5 +115,6 @@ project_release(struct project *p)
 	free(p->target);
 	free(p->manifest);
 	free(p->selectors_file);
+	arena_release(&p->arena);
 	memset(p, 0, sizeof(*p));
 }

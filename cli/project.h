@@ -17,6 +17,8 @@ struct project {
 	char *target;          /* target folder */
 	char *manifest;
 	char *selectors_file;  /* NULL: there is none */
+	const struct ynode *settings;   /* dbt_project.yml; NULL: not there, or no YAML */
+	struct arena arena;    /* of the settings */
 };
 
 /* What was given on the command line; NULL: not. */
@@ -37,12 +39,9 @@ char *project_path(const char *dir, const char *name);
 
 bool project_has(const char *dir, const char *name);    /* is there such a file? */
 
-/* dbt_project.yml; NULL when it is not there or no YAML. */
-const struct ynode *project_read(struct arena *a, const char *dir);
-
-/* A text of dbt_project.yml: `key`, or `key` under `section`. New string, caller frees; NULL when
- * it is not there, empty, or rendered by Jinja. */
-char *project_setting(const char *dir, const char *section, const char *key);
+/* A text of dbt_project.yml: `key`, or `key` under `section`. Borrowed from p; NULL when it is not
+ * there, empty, or rendered by Jinja. */
+const char *project_setting(const struct project *p, const char *section, const char *key);
 
 /* A file of the project that was changed after the manifest was written; new string, caller frees.
  * NULL: none. Looks at dbt_project.yml and its like, and at SQL, Python, CSV, YAML and Markdown

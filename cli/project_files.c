@@ -65,14 +65,11 @@ add_folder(struct folders *f, char *path)
 static void
 add_project_folders(struct folders *f, const struct project *p)
 {
-	struct arena a = ARENA_INIT;
-	const struct ynode *project = project_read(&a, p->dir);
-
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		const struct ynode *y = ytree_get(project, kinds[i].key);
+		const struct ynode *y = ytree_get(p->settings, kinds[i].key);
 
 		if (!y && kinds[i].older)
-			y = ytree_get(project, kinds[i].older);
+			y = ytree_get(p->settings, kinds[i].older);
 		for (size_t k = 0; y && y->type == YT_LIST && k < y->n; k++) {
 			const char *name = y->items[k]->text;
 
@@ -83,7 +80,6 @@ add_project_folders(struct folders *f, const struct project *p)
 		if (!y && kinds[i].folder)
 			add_folder(f, project_path(p->dir, kinds[i].folder));
 	}
-	arena_release(&a);
 }
 
 /* Looks into one folder: adds those below it, returns the first file younger than `than`. */

@@ -88,7 +88,7 @@ select_opts_resolve(unsigned kinds, unsigned all_kinds, unsigned fields, struct 
 	struct project *p = &selecting.project;
 	const char *mode = project_env(selecting.indirect, "INDIRECT_SELECTION");
 	const char *state = project_env(selecting.state, "STATE");
-	char *set_mode = NULL, *target;
+	char *target;
 	struct selection_request rq = {
 		.select = as_strs(selecting.models.n ? &selecting.models : &selecting.select),
 		.exclude = as_strs(&selecting.exclude),
@@ -106,7 +106,7 @@ select_opts_resolve(unsigned kinds, unsigned all_kinds, unsigned fields, struct 
 
 	project_find(p, &selecting.given);
 	if (!mode)
-		mode = set_mode = project_setting(p->dir, "flags", "indirect_selection");
+		mode = project_setting(p, "flags", "indirect_selection");
 	if (state)
 		selecting.state_dir = project_path(p->dir, state);
 	target = folder_of(p->manifest);
@@ -119,7 +119,6 @@ select_opts_resolve(unsigned kinds, unsigned all_kinds, unsigned fields, struct 
 	rc = selection_resolve(&rq, p->manifest, fields, g, out, err);
 	if (rc < 0 && !selecting.given.manifest && !fs_exists(p->manifest))
 		err_hint(err, "`dbt parse` writes it; or name another with --manifest FILE");
-	free(set_mode);
 	free(target);
 	return rc;
 }

@@ -1,6 +1,5 @@
 #include "cli/task_opts.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +11,8 @@
 #include "util/text.h"
 #include "util/xalloc.h"
 #include "util/ytree.h"
+
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 static struct {
 	const char *tests, *granularity, *runner, *command, *target, *vars, *profile,
@@ -154,22 +155,19 @@ static int
 check_vars(struct err *err)
 {
 	struct arena a = ARENA_INIT;
-	struct err why = ERR_INIT;
 	const struct ynode *y;
-	int rc = 0;
+	bool map;
 
 	if (!o.vars || is_template(o.vars))
 		return 0;
-	y = ytree_parse(&a, "--vars", arena_strdup(&a, o.vars), strlen(o.vars), &why);
-	if (!y)
-		rc = err_set(err, "%s", why.msg);
-	else if (y->type != YT_MAP)
-		rc = err_set(err, "--vars: expected names and values, found '%s'", o.vars);
-	if (rc < 0)
-		err_hint(err, "--vars '{day: 2026-01-31, full: true}'");
-	err_release(&why);
+	y = ytree_parse(&a, "--vars", o.vars, strlen(o.vars), err);
+	map = y && y->type == YT_MAP;
 	arena_release(&a);
-	return rc;
+	if (map)
+		return 0;
+	if (y)
+		err_set(err, "--vars: expected names and values, found '%s'", o.vars);
+	return err_hint(err, "--vars '{day: 2026-01-31, full: true}'");
 }
 
 static int
@@ -193,11 +191,10 @@ check_timezone(struct err *err)
 
 	if (!z)
 		return 0;
-	for (const char *s = z; *s; s++)
-		if (!isalnum((unsigned char)*s) && (!strchr("_+-/", *s) || *z == '/'))
-			return err_set(err, "--timezone: '%s' is no time zone", z);
 	if (*z == '\0')
 		return err_set(err, "--timezone: the name is empty");
+	if (*z == '/' || z[strspn(z, LETTERS "0123456789_+-/")])
+		return err_set(err, "--timezone: '%s' is no time zone", z);
 	file = fs_join(zones, z);
 	if (fs_is_dir(zones) && (!fs_exists(file) || fs_is_dir(file)))
 		log_warn("--timezone: this machine knows no zone '%s'", z);
@@ -224,26 +221,11 @@ check_values(const struct exporter *x, struct err *err)
 int
 task_opts_read(const struct exporter *x, struct task_options *out, struct err *err)
 {
-	static const char *const tests[] = {
-#define X(id, name) name,
-		TEST_MODES(X)
-#undef X
-		NULL
-	}, *const granularities[] = {
-#define X(id, name) name,
-		GRANULARITIES(X)
-#undef X
-		NULL
-	}, *const runners[] = {
-#define X(id, name) name,
-		RUNNERS(X)
-#undef X
-		NULL
-	};
-	int test_mode = find_word("tests", o.tests, tests, err);
-	int runner = o.runner ? find_word("runner", o.runner, runners, err) : (int)x->runner;
-	int granularity = find_word("granularity", o.granularity, x->parts ? granularities : NULL,
-	    err);
+	int test_mode = find_word("tests", o.tests, test_mode_names, err);
+	int runner = o.runner ? find_word("runner", o.runner, task_runner_names, err) :
+		(int)x->runner;
+	int granularity = find_word("granularity", o.granularity,
+	    x->parts ? granularity_names : NULL, err);
 
 	if (test_mode < 0 || granularity < 0 || runner < 0 ||
 	    find_word("style", o.style, x->styles, err) < 0 ||
@@ -286,7 +268,7 @@ task_opts_read(const struct exporter *x, struct task_options *out, struct err *e
 }
 
 void
-task_opts_finish(const struct graph *g, const char *project_dir, struct task_options *out)
+task_opts_finish(const struct graph *g, struct task_options *out)
 {
 	bool any = false;
 
@@ -294,7 +276,8 @@ task_opts_finish(const struct graph *g, const char *project_dir, struct task_opt
 		any = any || g->nodes[i].kind == KIND_OPERATION;
 	out->hook_steps = out->hook_steps && any;
 	out->hooks = any && !out->hook_steps;
-	out->warn_errors = warn_errors_merge(project_dir, g->dbt_version);
+	out->warn_errors = warn_errors_merge(&selecting.project, g->dbt_version);
+	out->by_default = selecting.by_default;
 }
 
 void

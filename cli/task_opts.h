@@ -18,8 +18,8 @@ extern const struct opt task_opts[];
 
 /* Checks the words and fills `out`. An option that the target has no use for is an error. */
 int task_opts_read(const struct exporter *x, struct task_options *out, struct err *err);
-/* What needs the project: hooks, its warn_error_options. */
-void task_opts_finish(const struct graph *g, const char *project_dir, struct task_options *out);
+/* What needs the project: hooks, its warn_error_options, its default selector. */
+void task_opts_finish(const struct graph *g, struct task_options *out);
 void task_opts_release(struct task_options *out);
 
 /* Leaves in `nodes` what the plan of these tasks is made of. */

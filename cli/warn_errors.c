@@ -52,13 +52,10 @@ has_new_keys(const char *dbt_version)
 }
 
 char *
-warn_errors_merge(const char *project_dir, const char *dbt_version)
+warn_errors_merge(const struct project *p, const char *dbt_version)
 {
-	struct arena a = ARENA_INIT;
 	struct buf b = BUF_INIT;
-	/* A project file that cannot be read only means that nothing is merged. */
-	const struct ynode *root = project_read(&a, project_dir ? project_dir : ".");
-	const struct ynode *set = ytree_get(ytree_get(root, "flags"), "warn_error_options");
+	const struct ynode *set = ytree_get(ytree_get(p->settings, "flags"), "warn_error_options");
 	bool new_keys = has_new_keys(dbt_version);
 
 	buf_addc(&b, '{');
@@ -67,6 +64,5 @@ warn_errors_merge(const char *project_dir, const char *dbt_version)
 	add_events(&b, new_keys ? "warn" : "exclude", either(set, "warn", "exclude"), NULL);
 	add_events(&b, "silence", ytree_get(set, "silence"), NULL);
 	buf_addc(&b, '}');
-	arena_release(&a);
 	return buf_detach(&b);
 }

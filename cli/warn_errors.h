@@ -4,8 +4,9 @@
 #ifndef HEDDLE_CLI_WARN_ERRORS_H
 #define HEDDLE_CLI_WARN_ERRORS_H
 
-/* JSON. project_dir: with dbt_project.yml; NULL = this folder. dbt_version: of the manifest, or
- * NULL. New string, caller frees. */
-char *warn_errors_merge(const char *project_dir, const char *dbt_version);
+struct project;
+
+/* JSON. dbt_version: of the manifest, or NULL. New string, caller frees. */
+char *warn_errors_merge(const struct project *p, const char *dbt_version);
 
 #endif

@@ -34,7 +34,7 @@ argv_program(struct argv *a, const struct task_options *o)
 	for (size_t i = 0; i < o->ncommand; i++)
 		argv_add(a, o->command[i]);
 	if (o->ncommand == 0)
-		argv_add(a, task_runner_name(o->runner));
+		argv_add(a, task_runner_names[o->runner]);
 }
 
 void

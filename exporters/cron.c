@@ -4,7 +4,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "util/buf.h"
 #include "util/text.h"
 #include "util/xalloc.h"
 
@@ -91,15 +90,21 @@ is_field(const struct field *f, const char *s)
 	}
 }
 
+void
+cron_add_words(struct buf *out, const char *const *words)
+{
+	for (size_t i = 0; words && words[i]; i++)
+		buf_addf(out, ", %s%s", words[i], strcmp(words[i], EVERY) == 0 ? "1h" :
+		    text_ends(words[i], ":") ? "..." : "");
+}
+
 /* What a user may write in place of a wrong one. */
 static int
 suggest(const char *const *words, struct err *err)
 {
 	struct buf all = BUF_INIT;
 
-	for (size_t i = 0; words && words[i]; i++)
-		buf_addf(&all, ", %s%s", words[i], text_ends(words[i], " ") ? "1h" :
-		    text_ends(words[i], ":") ? "..." : "");
+	cron_add_words(&all, words);
 	err_hint(err, "minute, hour, day, month, weekday: '0 6 * * 1-5'; or none%s", buf_str(&all));
 	buf_release(&all);
 	return -1;

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "util/buf.h"
 #include "util/err.h"
 
 /* Words most targets know: @hourly, @daily, @weekly, @monthly, ...; NULL-ended. */
@@ -18,6 +19,9 @@ extern const char *const cron_words_go[];
 
 /* Is there a schedule? NULL and "none" are none. */
 bool cron_is_given(const char *schedule);
+
+/* Appends ", @daily, @every 1h, ...": what a user may write. words: as below. */
+void cron_add_words(struct buf *out, const char *const *words);
 
 /* words: those the target knows, NULL-ended, one that ends in ':' with anything behind it; NULL: it
  * knows none. 0, or -1 with err. */

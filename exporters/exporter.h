@@ -76,9 +76,8 @@ enum colouring {
 	NCOLOURINGS
 };
 
-const char *test_mode_name(enum test_mode m);    /* "after_each" */
-const char *task_runner_name(enum task_runner r);
-const char *granularity_name(enum granularity g);
+/* "after_each", ...; by their enum, NULL-ended */
+extern const char *const test_mode_names[], *const task_runner_names[], *const granularity_names[];
 const char *grouping_name(enum grouping g);      /* "folder" */
 const char *colouring_name(enum colouring c);    /* "kind" */
 

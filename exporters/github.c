@@ -124,7 +124,7 @@ write_setup(struct github *g)
 	    "hashFiles('%spackage-lock.yml', "
 	    "'%spackages.yml') }}-", quoted(g, f), quoted(g, f)));
 	e->depth -= 2;
-	emit_line(e, "- run: %s deps", g->o->ncommand ? "dbt" : task_runner_name(g->o->runner));
+	emit_line(e, "- run: %s deps", g->o->ncommand ? "dbt" : task_runner_names[g->o->runner]);
 }
 
 static void

@@ -126,7 +126,7 @@ write_container(struct cronjob *c)
 	size_t gb = 1 + c->job->graph->nnodes / 5000;    /* dbt holds the project */
 
 	emit_open(e, "containers:");
-	emit_open(e, "- name: %s", task_runner_name(c->o->runner));
+	emit_open(e, "- name: %s", task_runner_names[c->o->runner]);
 	emit_line(e, "image: %q", c->o->image);
 	write_call(c);
 	write_environment(c);

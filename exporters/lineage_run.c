@@ -26,17 +26,6 @@ lineage_skipped(const char *status)
 
 /* ---- values; one of another type counts as absent ---- */
 
-static int
-read_text(struct scan *s, struct arena *a, const char **out)
-{
-	struct scan_text t;
-
-	if (scan_text_or_skip(s, &t) < 0)
-		return -1;
-	*out = t.len ? arena_strndup(a, t.s, t.len) : NULL;
-	return 0;
-}
-
 /* The value as it is written. */
 static int
 read_json(struct scan *s, struct arena *a, const char **out)
@@ -126,9 +115,9 @@ read_member(struct scan *s, struct arena *a, struct lineage_row *row, const stru
 	};
 
 	if (scan_is(key, "unique_id"))
-		return read_text(s, a, &row->id);
+		return scan_keep_text(s, a, &row->id);
 	if (scan_is(key, "status"))
-		return read_text(s, a, &row->status);
+		return scan_keep_text(s, a, &row->status);
 	if (scan_is(key, "timing"))
 		return read_timings(s, row);
 	if (scan_is(key, "execution_time"))
@@ -178,9 +167,9 @@ read_metadata(struct lineage_run *run, struct scan *s)
 
 	while (more >= 0 && (more = scan_key(s, &key)) > 0)
 		more = scan_is(&key, "invocation_id") ?
-			read_text(s, &run->arena, &run->invocation_id) :
+			scan_keep_text(s, &run->arena, &run->invocation_id) :
 			scan_is(&key, "dbt_version") ?
-			read_text(s, &run->arena, &run->dbt_version) :
+			scan_keep_text(s, &run->arena, &run->dbt_version) :
 			scan_is(&key, "generated_at") ? read_time(s, &run->ended_us) :
 			scan_is(&key, "invocation_started_at") ? read_time(s, &run->started_us) :
 			scan_skip(s);

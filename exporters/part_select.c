@@ -301,24 +301,28 @@ find_words(struct wording *x, struct err *err)
 	return 0;
 }
 
-/* Everything that was selected, by the user's own words. */
+void
+steps_select_everything(struct work *w, struct step *s, bool no_data_tests, bool no_unit_tests)
+{
+	const char **words = arena_zalloc(&w->s->arena, w->o->nexclude + 2, sizeof(*words));
+
+	for (size_t i = 0; i < w->o->nexclude; i++)
+		words[s->nexclude++] = w->o->exclude[i];
+	s->exclude_types = w->o->by_default;
+	s->nexclude += exclude_tests(w->graph, words + s->nexclude, no_data_tests, no_unit_tests,
+	    s->exclude_types);
+	s->exclude = words;
+	s->select = w->o->select;
+	s->nselect = w->o->nselect;
+}
+
 static void
 select_whole(struct work *w, struct step *s)
 {
 	bool inside = w->o->tests == TESTS_AFTER_EACH || w->o->tests == TESTS_BUILD;
-	const char **words = arena_zalloc(&w->s->arena, w->o->nexclude + 3, sizeof(*words));
-	size_t n = 0;
 
-	for (size_t i = 0; i < w->o->nexclude; i++)
-		words[n++] = w->o->exclude[i];
-	n += exclude_tests(w->graph, words + n, !inside, !inside || !w->o->unit_tests,
-	    w->o->by_default);
-	s->exclude_types = w->o->by_default;
-	s->select = w->o->select;
-	s->nselect = w->o->nselect;
+	steps_select_everything(w, s, !inside, !inside || !w->o->unit_tests);
 	s->indirect = w->o->indirect;
-	s->exclude = words;
-	s->nexclude = n;
 }
 
 int

@@ -140,7 +140,7 @@ const char *
 pydbt_task_is(const struct task_options *o)
 {
 	return o->granularity == GRANULARITY_ALL ? "run" :
-		granularity_name(o->granularity);
+		granularity_names[o->granularity];
 }
 
 /* Path(project, "target", more): `more` is Python, or NULL. */
@@ -237,7 +237,7 @@ pydbt_function(struct emit *e, const struct task_options *o, const struct pydbt_
 
 	emit_open(e, "def run_dbt(words, timeout%s):", pydbt_asks_self(o) ? self->parameters : "");
 	emit_line(e, "\"\"\"One %s command; an exit code other than 0 is raised.\"\"\"",
-	    task_runner_name(o->runner));
+	    task_runner_names[o->runner]);
 	if (o->hook_steps && home != HOME_TEMPORARY)
 		emit_line(e, "hooks = words[0] in (\"on-run-start\", \"on-run-end\")");
 	if (home == HOME_TEMPORARY)

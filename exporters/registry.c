@@ -23,19 +23,19 @@ static const struct exporter *const exporters[] = {
 
 #define NEXPORTERS (sizeof(exporters) / sizeof(exporters[0]))
 
-static const char *const test_modes[] = {
+const char *const test_mode_names[] = {
 #define X(id, name) name,
-	TEST_MODES(X)
+	TEST_MODES(X) NULL
 #undef X
 };
-static const char *const runners[] = {
+const char *const task_runner_names[] = {
 #define X(id, name) name,
-	RUNNERS(X)
+	RUNNERS(X) NULL
 #undef X
 };
-static const char *const granularities[] = {
+const char *const granularity_names[] = {
 #define X(id, name) name,
-	GRANULARITIES(X)
+	GRANULARITIES(X) NULL
 #undef X
 };
 static const char *const groupings[] = {
@@ -48,24 +48,6 @@ static const char *const colourings[] = {
 	COLOURINGS(X)
 #undef X
 };
-
-const char *
-test_mode_name(enum test_mode m)
-{
-	return test_modes[m];
-}
-
-const char *
-task_runner_name(enum task_runner r)
-{
-	return runners[r];
-}
-
-const char *
-granularity_name(enum granularity g)
-{
-	return granularities[g];
-}
 
 const char *
 grouping_name(enum grouping g)

@@ -144,36 +144,10 @@ select_unit_tests(struct work *w, struct step *s, struct err *err)
 	return 0;
 }
 
-static bool
-graph_has_unit_tests(const struct graph *g)
-{
-	for (size_t i = 0; i < g->nnodes; i++)
-		if (g->nodes[i].kind == KIND_UNIT_TEST)
-			return true;
-	return false;
-}
-
 const char *
 steps_exclude_flag(const struct step *s)
 {
 	return s->exclude_types ? "--exclude-resource-type" : "--exclude";
-}
-
-static void
-select_all_tests(struct work *w, struct step *s)
-{
-	bool units = graph_has_unit_tests(w->graph);
-	const char **words = arena_zalloc(&w->s->arena, w->o->nexclude + 1, sizeof(*words));
-
-	for (size_t i = 0; i < w->o->nexclude; i++)
-		words[i] = w->o->exclude[i];
-	if (units)
-		words[w->o->nexclude] = w->o->by_default ? "unit_test" : no_unit_tests[0];
-	s->exclude_types = w->o->by_default;
-	s->select = w->o->select;
-	s->nselect = w->o->nselect;
-	s->exclude = words;
-	s->nexclude = w->o->nexclude + units;
 }
 
 /* All nodes of the export: it is they whose schemas are made, and whom the hooks are told of. What
@@ -196,7 +170,7 @@ select_step(struct work *w, struct step *s, struct err *err)
 	const char **word;
 
 	if (s->role == STEP_TEST_ALL) {
-		select_all_tests(w, s);
+		steps_select_everything(w, s, false, true);
 		return 0;
 	}
 	if (s->role == STEP_START || s->role == STEP_END) {

@@ -44,6 +44,9 @@ void steps_add_edge(struct work *w, size_t from, size_t to);    /* NONE at eithe
 /* Steps of folders, of layers, of everything, with names and edges. 0, or -1 with err. */
 int steps_add_parts(struct work *w, const struct id_style *style, struct err *err);
 int steps_select_part(struct work *w, struct step *s, struct err *err);
+/* Everything that was selected, by the user's own words; without tests of these kinds. */
+void steps_select_everything(struct work *w, struct step *s, bool no_data_tests,
+    bool no_unit_tests);
 /* The word that selects a node alone, or NULL with err. */
 const char *step_alone(struct work *w, const struct node *n, struct err *err);
 

@@ -6,18 +6,6 @@
 
 #include "graph/scan.h"
 
-/* A text of ours, or NULL for any other value. */
-static int
-read_text(struct scan *s, struct arena *a, const char **out)
-{
-	struct scan_text text;
-
-	if (scan_text_or_skip(s, &text) < 0)
-		return -1;
-	*out = text.len ? arena_strndup(a, text.s, text.len) : NULL;
-	return 0;
-}
-
 static int
 read_owner(struct scan *s, struct arena *a, const char **name, const char **email)
 {
@@ -30,9 +18,9 @@ read_owner(struct scan *s, struct arena *a, const char **name, const char **emai
 		return -1;
 	while ((more = scan_key(s, &key)) > 0) {
 		if (scan_is(&key, "name"))
-			more = read_text(s, a, name);
+			more = scan_keep_text(s, a, name);
 		else if (scan_is(&key, "email"))
-			more = read_text(s, a, email);
+			more = scan_keep_text(s, a, email);
 		else
 			more = scan_skip(s);
 		if (more < 0)
@@ -54,7 +42,7 @@ read_group(struct groups *g, struct scan *s)
 		return -1;
 	while ((more = scan_key(s, &key)) > 0) {
 		if (scan_is(&key, "name"))
-			more = read_text(s, &g->arena, &group);
+			more = scan_keep_text(s, &g->arena, &group);
 		else if (scan_is(&key, "owner"))
 			more = read_owner(s, &g->arena, &name, &email);
 		else

@@ -230,6 +230,17 @@ scan_text_or_skip(struct scan *s, struct scan_text *text)
 }
 
 int
+scan_keep_text(struct scan *s, struct arena *a, const char **out)
+{
+	struct scan_text text;
+
+	if (scan_text_or_skip(s, &text) < 0)
+		return -1;
+	*out = text.len ? arena_strndup(a, text.s, text.len) : NULL;
+	return 0;
+}
+
+int
 scan_bool(struct scan *s, bool *value)
 {
 	enum scan_type type = scan_peek(s);

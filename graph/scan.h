@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "util/arena.h"
 #include "util/buf.h"
 #include "util/err.h"
 
@@ -80,6 +81,8 @@ int scan_number(struct scan *s, struct scan_text *text);   /* as written */
 int scan_bool(struct scan *s, bool *value);
 /* The string, or an empty text for a value of another type. */
 int scan_text_or_skip(struct scan *s, struct scan_text *text);
+/* The same, kept in the arena; NULL for an empty text. */
+int scan_keep_text(struct scan *s, struct arena *a, const char **out);
 int scan_skip(struct scan *s);                             /* the next value, whatever it is */
 int scan_end(struct scan *s);                              /* nothing but blanks may follow */
 

@@ -22,7 +22,7 @@ import tempfile
 import time
 import warnings
 
-from recorded import FAILURES, FORMS, Project, arguments, broken_model, check, check_failure, check_work, chosen
+from recorded import FAILURES, FORMS, arguments, broken_model, check, check_failure, check_work, prove
 
 warnings.simplefilter("ignore")
 HOME = tempfile.mkdtemp(prefix="mage-home-")
@@ -113,16 +113,8 @@ def main():
     logging.disable(logging.CRITICAL)
     database_manager.run_migrations()
     get_job_manager().start()
-    for source in args.projects:
-        project = Project(source, args)
-        for options in chosen(args, "execute", FORMS):
-            prove_execute(project, options)
-        for options in chosen(args, "schedule", FORMS):
-            prove_schedule(project, options)
-        for options in chosen(args, "failure", FAILURES) if project.name == "jaffle_classic" else ():
-            prove_failure(project, options)
-    print("%d failed" % check.failed)
-    return check.failed > 0
+    return prove(args, ("execute", FORMS, prove_execute), ("schedule", FORMS, prove_schedule),
+                 ("failure", FAILURES, prove_failure))
 
 
 if __name__ == "__main__":

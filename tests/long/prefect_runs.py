@@ -17,8 +17,7 @@ import tempfile
 import time
 import warnings
 
-from recorded import (FAILURES, FORMS, Project, arguments, broken_model, check, check_failure, check_work, chosen,
-                      load)
+from recorded import FAILURES, FORMS, arguments, broken_model, check, check_failure, check_work, load, prove
 
 warnings.simplefilter("ignore")
 os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="prefect-home-")
@@ -85,14 +84,7 @@ def prove_failure(project, options):
 def main():
     args = arguments(__doc__, "forms", "failure")
     logging.disable(logging.CRITICAL)
-    for source in args.projects:
-        project = Project(source, args)
-        for options in chosen(args, "forms", FORMS):
-            prove_form(project, options)
-        for options in chosen(args, "failure", FAILURES) if project.name == "jaffle_classic" else ():
-            prove_failure(project, options)
-    print("%d failed" % check.failed)
-    return check.failed > 0
+    return prove(args, ("forms", FORMS, prove_form), ("failure", FAILURES, prove_failure))
 
 
 if __name__ == "__main__":

@@ -214,6 +214,15 @@ def arguments(doc, *cases):
     return args
 
 
-def chosen(args, only, forms):
-    """The forms that --only and --forms leave."""
-    return [options for options in forms if args.only in (None, only) and args.forms in " ".join(options)]
+def prove(args, *cases):
+    """Of each project the cases (name, forms, function of project and form) that --only and --forms leave;
+    "failure" is one of jaffle_classic. The exit code."""
+    for project in (Project(source, args) for source in args.projects):
+        for name, forms, function in cases:
+            if args.only not in (None, name) or (name == "failure" and project.name != "jaffle_classic"):
+                continue
+            for options in forms:
+                if args.forms in " ".join(options):
+                    function(project, options)
+    print("%d failed" % check.failed)
+    return check.failed > 0
