@@ -499,7 +499,7 @@ check_file(struct err *err)
 		goto out;
 	}
 	if (make_export(x, &is, err) == 0)
-		code = export_check_same(&c, &is, err) ? EXIT_GOOD : EXIT_NODE_FAILED;
+		code = export_check_same(&c, x, &is, err) ? EXIT_GOOD : EXIT_NODE_FAILED;
 	if (code == EXIT_GOOD)
 		printf("%s: up to date\n", o.check);
 out:

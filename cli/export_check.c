@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "cli/export_folder.h"
-#include "exporters/exporter.h"
 #include "util/fs.h"
 
 /* The file with the stamp, and for a folder where the export stands in it. */
@@ -48,10 +47,10 @@ has_same_plan(const struct export_check *c, const struct buf *is)
 
 /* What differs, or NULL. */
 static const char *
-difference(const struct export_check *c, const struct buf *is)
+difference(const struct export_check *c, const struct exporter *x, const struct buf *is)
 {
 	if (c->root)    /* the bundle's first file stands for all in the stamp */
-		return export_folder_differs(c->root, is);
+		return export_folder_differs(c->root, is, x->added_to);
 	if (c->was.len == is->len && memcmp(c->was.data, is->data, is->len) == 0)
 		return NULL;
 	return has_same_plan(c, is) ? "the plan is the same, but not the text: edited, or by "
@@ -59,14 +58,15 @@ difference(const struct export_check *c, const struct buf *is)
 }
 
 bool
-export_check_same(const struct export_check *c, const struct buf *is, struct err *err)
+export_check_same(const struct export_check *c, const struct exporter *x, const struct buf *is,
+    struct err *err)
 {
-	const char *other = difference(c, is);
+	const char *other = difference(c, x, is);
 
 	if (!other)
 		return true;
 	err_set(err, "%s: out of date: %s", c->path, other);
-	err_hint(err, "make it again: heddle export %s ... -o %s", c->stamp.words[2], c->path);
+	err_hint(err, "make it again: heddle export %s ... -o %s", x->name, c->path);
 	return false;
 }
 

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 
+#include "exporters/exporter.h"
 #include "exporters/stamp.h"
 #include "util/arena.h"
 #include "util/buf.h"
@@ -26,9 +27,10 @@ struct export_check {
 /* path: a file, or a folder that holds an export. export_check_release() in both cases. */
 int export_check_open(struct export_check *c, const char *path, struct err *err);
 
-/* is: the export made anew, of a folder a bundle (exporters/bundle.h). false with err: out of date,
- * and why. */
-bool export_check_same(const struct export_check *c, const struct buf *is, struct err *err);
+/* is: the export made anew by x, of a folder a bundle (exporters/bundle.h). false with err: out of
+ * date, and why. */
+bool export_check_same(const struct export_check *c, const struct exporter *x,
+    const struct buf *is, struct err *err);
 
 void export_check_release(struct export_check *c);
 

@@ -13,6 +13,7 @@
 #include "util/arena.h"
 #include "util/fs.h"
 #include "util/xalloc.h"
+#include "util/ytree.h"
 
 #define NEW ".heddle-new"
 #define OLD ".heddle-old"
@@ -275,23 +276,44 @@ export_folder_find(const char *dir, const char *pattern, struct buf *out, char *
 	return 0;
 }
 
-const char *
-export_folder_differs(const char *root, const struct buf *bundle)
+static bool
+holds(const struct buf *was, const struct bundle_file *f)
 {
 	struct err ignored = ERR_INIT;
-	struct bundle_file f;
-	const char *other = NULL;
+	struct arena a = ARENA_INIT;
+	const struct ynode *has = ytree_parse(&a, f->path, was->data, was->len, &ignored);
+	const struct ynode *ours = ytree_parse(&a, f->path, f->text, f->len, &ignored);
+	bool all = has && ours && ytree_holds(has, ours);
 
-	for (size_t at = 0; !other && bundle_next(bundle, &at, &f);) {
-		char *path = fs_join(root, f.path);
-		struct buf was = BUF_INIT;
-
-		if (strchr(f.path, '/') && (fs_read(path, &was, &ignored) < 0 || was.len != f.len ||
-		    memcmp(was.data, f.text, f.len) != 0))
-			other = f.path;
-		buf_release(&was);
-		free(path);
-	}
+	arena_release(&a);
 	err_release(&ignored);
-	return other;
+	return all;
+}
+
+static bool
+is_kept(const char *root, const struct bundle_file *f, const char *added_to)
+{
+	char *path = fs_join(root, f->path);
+	struct err ignored = ERR_INIT;
+	struct buf was = BUF_INIT;
+	bool kept = false;
+
+	if (fs_read(path, &was, &ignored) == 0)
+		kept = added_to && strcmp(fs_base(f->path), added_to) == 0 ? holds(&was, f) :
+			was.len == f->len && memcmp(was.data, f->text, f->len) == 0;
+	buf_release(&was);
+	err_release(&ignored);
+	free(path);
+	return kept;
+}
+
+const char *
+export_folder_differs(const char *root, const struct buf *bundle, const char *added_to)
+{
+	struct bundle_file f;
+
+	for (size_t at = 0; bundle_next(bundle, &at, &f);)
+		if (strchr(f.path, '/') && !is_kept(root, &f, added_to))
+			return f.path;
+	return NULL;
 }

@@ -17,7 +17,9 @@ int export_folder_put(const char *dir, const struct buf *bundle, struct err *err
 int export_folder_find(const char *dir, const char *pattern, struct buf *out, char **root,
     struct err *err);
 
-/* The first file of the bundle that `root` lacks or has otherwise, or NULL; borrowed. */
-const char *export_folder_differs(const char *root, const struct buf *bundle);
+/* The first file of the bundle that `root` lacks or has otherwise, or NULL; borrowed. Of files
+ * named added_to (YAML; NULL = there are none) root's may say more than the bundle's. */
+const char *export_folder_differs(const char *root, const struct buf *bundle,
+    const char *added_to);
 
 #endif

@@ -151,6 +151,8 @@ struct exporter {
 	bool owners;                    /* it names owners: groups are there */
 	/* it writes a folder (bundle.h): where the stamp stands in it, for glob */
 	const char *folder;
+	/* a YAML file of that which the orchestrator adds to: its name in each folder, or NULL */
+	const char *added_to;
 	const char *const *styles, *const *ops;   /* what --style, --operator take; NULL-ended */
 	/* what --schedule takes besides cron lines (cron.h); NULL-ended, or NULL */
 	const char *const *cron_words;

@@ -275,6 +275,7 @@ const struct exporter exporter_mage = {
 	.cron_words = mage_cron_words,
 	.parts = true,
 	.folder = "pipelines/*/metadata.yaml",
+	.added_to = "triggers.yaml",    /* add_or_update_trigger_for_pipeline_and_persist() */
 	.group_by = GROUP_BY_NONE,
 	.write = mage_write,
 };

@@ -126,8 +126,9 @@ open_container(struct reader *r, enum ytype type, const yaml_event_t *ev)
 	return 0;
 }
 
+/* Of scalars. */
 static bool
-same_key(const struct ynode *a, const struct ynode *b)
+same_value(const struct ynode *a, const struct ynode *b)
 {
 	if (a->type != b->type)
 		return false;
@@ -153,7 +154,7 @@ put(struct ynode *map, struct map *texts, const struct ynode *key, const struct 
 		else
 			map_put(texts, key->text, &map->keys[at]);
 	} else {
-		for (at = 0; at < map->n && !same_key(map->keys[at], key); at++)
+		for (at = 0; at < map->n && !same_value(map->keys[at], key); at++)
 			;
 	}
 	map->items[at] = value;
@@ -356,6 +357,32 @@ bool
 ytree_is(const struct ynode *y, const char *text)
 {
 	return y && y->type == YT_TEXT && strcmp(y->text, text) == 0;
+}
+
+static const struct ynode *
+value_of(const struct ynode *map, const struct ynode *key)
+{
+	for (size_t i = 0; i < map->n; i++)
+		if (same_value(map->keys[i], key))
+			return map->items[i];
+	return NULL;
+}
+
+bool
+ytree_holds(const struct ynode *y, const struct ynode *part)
+{
+	if (y->type != part->type || y->n < part->n)
+		return false;
+	if (y->type < YT_LIST)
+		return same_value(y, part);
+	for (size_t i = 0; i < part->n; i++) {
+		const struct ynode *is = y->type == YT_LIST ? y->items[i] :
+			value_of(y, part->keys[i]);
+
+		if (!is || !ytree_holds(is, part->items[i]))
+			return false;
+	}
+	return true;
 }
 
 bool

@@ -42,6 +42,9 @@ const struct ynode *ytree_parse(struct arena *a, const char *name, const char *d
 const struct ynode *ytree_get(const struct ynode *y, const char *key);
 
 bool ytree_is(const struct ynode *y, const char *text);   /* YT_TEXT of that text; y may be NULL */
+/* Whether all that part says is in y: each key with its value, the same items in the same order,
+ * after which y may have more. */
+bool ytree_holds(const struct ynode *y, const struct ynode *part);
 bool ytree_truth(const struct ynode *y);                  /* bool(value) in Python; NULL is false */
 const char *ytype_name(enum ytype type);                  /* "a list" */
 

@@ -74,6 +74,27 @@ mkdir mage/custom/shop/__pycache__
 echo cached >mage/custom/shop/__pycache__/orders_run.pyc
 echo elsewhere >elsewhere
 ln -sf ../../../elsewhere mage/custom/shop/orders_test.py
+# What Mage makes of its triggers.yaml when it reads it first: sorted, with values of its own.
+try 0 export mage --manifest "$AFTER" --schedule '0 6 * * *' -o fired
+cat >fired/pipelines/shop/triggers.yaml <<'END'
+triggers:
+- description: null
+  last_enabled_at: 2026-11-30 06:39:58.043449+00:00
+  name: schedule
+  schedule_interval: 0 6 * * *
+  schedule_type: time
+  settings:
+    allow_blocks_to_fail: true
+    skip_if_previous_running: true
+  start_time: 2024-01-01 00:00:00
+  status: active
+END
+try 0 export --check fired --manifest "$AFTER"
+sed -i 's/0 6/0 7/' fired/pipelines/shop/triggers.yaml
+try 1 export --check fired --manifest "$AFTER"
+has err 'pipelines/shop/triggers.yaml'
+echo '[' >fired/pipelines/shop/triggers.yaml
+try 1 export --check fired --manifest "$AFTER"
 echo '# edited' >>mage/custom/shop/orders_run.py
 touch -d 2020-01-01 mage/custom/shop/*_run.py
 try 0 export mage --manifest "$AFTER" -o mage

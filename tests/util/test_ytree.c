@@ -81,6 +81,41 @@ test_maps_keep_their_order_and_the_last_value(void **state)
 		"[{\"k\": 1}, {\"k\": 2, \"l\": 2}, {\"k\": 1, \"l\": 2}]");
 }
 
+static bool
+holds(const char *text, const char *part)
+{
+	struct arena a = ARENA_INIT;
+	struct err err = ERR_INIT;
+	const struct ynode *y = ytree_parse(&a, "y", text, strlen(text), &err);
+	const struct ynode *p = ytree_parse(&a, "p", part, strlen(part), &err);
+	bool all;
+
+	assert_non_null(y);
+	assert_non_null(p);
+	all = ytree_holds(y, p);
+	arena_release(&a);
+	return all;
+}
+
+static void
+test_a_tree_holds_a_part_that_says_less(void **state)
+{
+	static const char whole[] = "{a: '0 6 * * *', l: [{x: 1, y: yes}, 2], d: 2024-01-01}";
+
+	(void)state;
+	assert_true(holds(whole, whole));
+	assert_true(holds(whole, "{l: [{y: true}], a: \"0 6 * * *\"}"));
+	assert_true(holds(whole, "{l: []}"));
+	assert_true(holds(whole, "d: 2024-01-01"));
+	assert_false(holds(whole, "d: '2024-01-01'"));
+	assert_false(holds(whole, "d: 2024-01-02"));
+	assert_false(holds(whole, "{l: [2]}"));
+	assert_false(holds(whole, "{l: [{x: 1}, 2, 3]}"));
+	assert_false(holds(whole, "{l: [{x: 1, z: 1}]}"));
+	assert_false(holds(whole, "{b: null}"));
+	assert_false(holds(whole, "l: {}"));
+}
+
 static void
 test_faults_name_file_and_line(void **state)
 {
@@ -121,6 +156,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain_scalars_mean_what_they_mean_to_dbt),
 		cmocka_unit_test(test_maps_keep_their_order_and_the_last_value),
+		cmocka_unit_test(test_a_tree_holds_a_part_that_says_less),
 		cmocka_unit_test(test_faults_name_file_and_line),
 		cmocka_unit_test(test_aliases_cannot_blow_up),
 	};
