@@ -228,6 +228,7 @@ CLI = \
 	cli/export_check.c \
 	cli/export_folder.c \
 	cli/export_help.c \
+	cli/export_options.c \
 	cli/history_file.c \
 	cli/ls_json.c \
 	cli/main.c \

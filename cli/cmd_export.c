@@ -8,6 +8,7 @@
 #include "cli/export_check.h"
 #include "cli/export_folder.h"
 #include "cli/export_help.h"
+#include "cli/export_options.h"
 #include "cli/policies.h"
 #include "cli/post_events.h"
 #include "cli/project.h"
@@ -163,64 +164,16 @@ read_shape(struct export_job *job, const struct exporter *x, struct err *err)
 	return 0;
 }
 
-/* ---- the stamp: options spelled again in the order of their tables ---- */
-
+/* What makes the file again: the first half of its stamp. */
 static void
-spell(struct buf *line, const struct opt *opt, const char *value)
-{
-	char *word = xstrndup(opt->name, strcspn(opt->name, "|"));
-	struct buf b = BUF_INIT;
-
-	buf_addf(&b, "--%s%s%s", word, value ? "=" : "", value ? value : "");
-	stamp_word(line, buf_str(&b));
-	buf_release(&b);
-	free(word);
-}
-
-static void
-spell_table(struct buf *line, const struct opt *table)
-{
-	for (const struct opt *t = table; t->name; t++) {
-		const struct words *w = t->value;
-		char number[24];
-
-		if (!opt_given(t))
-			continue;
-		switch (t->type) {
-		case OPT_FLAG:
-			spell(line, t, NULL);
-			break;
-		case OPT_TEXT:
-			spell(line, t, *(const char **)t->value);
-			break;
-		case OPT_UINT:
-		case OPT_COUNT:
-			snprintf(number, sizeof(number), "%u", *(unsigned *)t->value);
-			spell(line, t, number);
-			break;
-		case OPT_DURATION:
-			snprintf(number, sizeof(number), "%lldms", (long long)*(int64_t *)t->value);
-			spell(line, t, number);
-			break;
-		case OPT_CLOCK:      /* a moment is no part of a file that stays */
-			break;
-		case OPT_WORDS:
-			for (size_t i = 0; i < w->n; i++)
-				spell(line, t, w->v[i]);
-			break;
-		}
-	}
-}
-
-static void
-spell_command(struct buf *line, const struct exporter *x)
+write_command(struct buf *line, const struct exporter *x)
 {
 	stamp_word(line, "heddle");
 	stamp_word(line, "export");
 	stamp_word(line, x->name);
-	spell_table(line, shape_opts);
-	spell_table(line, task_opts);
-	spell_table(line, select_opts);
+	export_options_add(line, shape_opts);
+	export_options_add(line, task_opts);
+	export_options_add(line, select_opts);
 }
 
 /* ---- what is exported ---- */
@@ -419,7 +372,7 @@ make_export(const struct exporter *x, struct buf *out, struct err *err)
 	struct making m = { .x = x, .g = graph_new() };
 	int rc = -1;
 
-	spell_command(&m.stamp, x);
+	write_command(&m.stamp, x);
 	if (read_options(&m, err) < 0 || choose_nodes(&m, err) < 0)
 		goto out;
 	if (set_is_empty(&m.nodes))
