@@ -17,6 +17,7 @@ run_one() {
 	shift
 	tmp=$(mktemp -d) || exit 2
 	log=$LOGS/$file.log
+	began=$(date +%s)
 	(
 		cd "$tmp" || exit 2
 		env -i PATH="$PATH" HOME="$tmp" TMPDIR="$tmp" LANG=C.UTF-8 ROOT="$ROOT" HEDDLE="$B/heddle" \
@@ -30,7 +31,9 @@ run_one() {
 	bad=$(grep -cE '^\[  FAILED  \] [a-zA-Z0-9_]+$' "$log")
 	case $code in
 	0)  count $((ok > 0 ? ok : 1)) 0 0
-	    printf 'ok    %s%s\n' "$name" "$([ "$ok" -gt 0 ] && echo " ($ok)")"
+	    seconds=$(($(date +%s) - began))
+	    printf 'ok    %s%s%s\n' "$name" "$([ "$ok" -gt 0 ] && echo " ($ok)")" \
+	        "$([ $seconds -ge 10 ] && echo ", $seconds s")"
 	    rm -f "$log" ;;
 	77) count 0 0 1
 	    printf 'skip  %s: %s\n' "$name" "$(tail -n 1 "$log")" ;;
