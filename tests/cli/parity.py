@@ -250,13 +250,24 @@ def case_model_broken():
     both([["build"], ["run"], ["test"]], model_broken, code=1)
 
 
+def case_compile_error():
+    both([["build"]], compile_error, code=1)
+
+
 def case_test_failing():
     both([["build"]], test_failing, code=1)
 
 
-def case_several_faults():
-    # One by one: tests/long/parity_projects.py
-    both([["build"]], two_ways_to_fail, code=1)
+def case_test_warning():
+    both([["build"]], test_warning, code=0)
+
+
+def case_unit_test_failing():
+    both([["build"]], unit_test_failing, code=1)
+
+
+def case_source_missing():
+    both([["build"]], source_missing, code=1)
 
 
 def case_start_hook_failing():

@@ -17,8 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 
 from harness import (DBT, HEDDLE, ROOT, Postgres, Run, cases, copy_project, descendants, edit, processes,  # noqa: E402
                      start, statuses, write)
-from parity import (both, compile_error, leaf_broken, source_missing, test_warning,  # noqa: E402
-                    unit_test_failing)
+from parity import both  # noqa: E402
 
 SHARED = os.environ.get("HEDDLE_SHARED") or os.path.join(ROOT, "..", "shared")
 TEA = os.path.join(SHARED, "projects", "lantern_tea")
@@ -35,14 +34,6 @@ def tea(*commands, code, plant=lambda d: None):
 
 def planted(path, old, new):
     return lambda d: edit(d, path, old, new)
-
-
-def case_shop_one_fault_each():
-    both([["build"]], compile_error, code=1)
-    both([["build"]], leaf_broken, code=1)
-    both([["build"]], test_warning, code=0)
-    both([["build"]], unit_test_failing, code=1)
-    both([["build"]], source_missing, code=1)
 
 
 def case_tea_build_twice():
