@@ -74,6 +74,26 @@ mkdir mage/custom/shop/__pycache__
 echo cached >mage/custom/shop/__pycache__/orders_run.pyc
 echo elsewhere >elsewhere
 ln -sf ../../../elsewhere mage/custom/shop/orders_test.py
+echo '# edited' >>mage/custom/shop/orders_run.py
+touch -d 2020-01-01 mage/custom/shop/*_run.py
+try 0 export mage --manifest "$AFTER" -o mage
+[ ! -e mage/custom/shop/__pycache__ ] || say 'a folder that is gone stayed'
+[ "$(cat elsewhere)" = elsewhere ] || say 'an export was written through a link'
+[ ! -L mage/custom/shop/orders_test.py ] || say 'a link stayed in the place of a block'
+newer() { [ -n "$(find "$1" -newer "$2")" ]; }
+newer mage/custom/shop/stg_orders_run.py "$HEDDLE" && say 'a block that did not change lost its time'
+newer mage/custom/shop/orders_run.py elsewhere || say 'a block that was edited is not new'
+[ "$(cat mage/metadata.yaml)" = mine ] || say "the project's own metadata.yaml was overwritten"
+[ ! -e mage/custom/shop/gone_run.py ] || say 'a block that is gone stayed'
+[ "$(find mage -name '*.heddle-*' | wc -l)" = 0 ] || say 'folders of the work stayed'
+try 0 export --check mage --manifest "$AFTER"
+has out 'mage: up to date'
+try 0 export --check mage/pipelines/shop --manifest "$AFTER"
+try 1 export --check mage --manifest "$BEFORE"
+has err 'out of date'
+echo '# edited' >>mage/custom/shop/orders_run.py
+try 1 export --check mage --manifest "$AFTER"
+has err 'custom/shop/orders_run.py'
 # What Mage makes of its triggers.yaml when it reads it first: sorted, with values of its own.
 try 0 export mage --manifest "$AFTER" --schedule '0 6 * * *' -o fired
 cat >fired/pipelines/shop/triggers.yaml <<'END'
@@ -95,26 +115,6 @@ try 1 export --check fired --manifest "$AFTER"
 has err 'pipelines/shop/triggers.yaml'
 echo '[' >fired/pipelines/shop/triggers.yaml
 try 1 export --check fired --manifest "$AFTER"
-echo '# edited' >>mage/custom/shop/orders_run.py
-touch -d 2020-01-01 mage/custom/shop/*_run.py
-try 0 export mage --manifest "$AFTER" -o mage
-[ ! -e mage/custom/shop/__pycache__ ] || say 'a folder that is gone stayed'
-[ "$(cat elsewhere)" = elsewhere ] || say 'an export was written through a link'
-[ ! -L mage/custom/shop/orders_test.py ] || say 'a link stayed in the place of a block'
-newer() { [ -n "$(find "$1" -newer "$2")" ]; }
-newer mage/custom/shop/stg_orders_run.py "$HEDDLE" && say 'a block that did not change lost its time'
-newer mage/custom/shop/orders_run.py elsewhere || say 'a block that was edited is not new'
-[ "$(cat mage/metadata.yaml)" = mine ] || say "the project's own metadata.yaml was overwritten"
-[ ! -e mage/custom/shop/gone_run.py ] || say 'a block that is gone stayed'
-[ "$(find mage -name '*.heddle-*' | wc -l)" = 0 ] || say 'folders of the work stayed'
-try 0 export --check mage --manifest "$AFTER"
-has out 'mage: up to date'
-try 0 export --check mage/pipelines/shop --manifest "$AFTER"
-try 1 export --check mage --manifest "$BEFORE"
-has err 'out of date'
-echo '# edited' >>mage/custom/shop/orders_run.py
-try 1 export --check mage --manifest "$AFTER"
-has err 'custom/shop/orders_run.py'
 try 0 export mage --manifest "$AFTER" --name other -o mage
 try 2 export --check mage --manifest "$AFTER"
 has err 'holds 2 exports'
