@@ -10,28 +10,60 @@
 #include "util/arena.h"
 #include "util/fs.h"
 
-struct retry_opts {
+static struct run_request rq = RUN_REQUEST_INIT;
+static struct {
 	bool help;
 	const char *threads;
 	struct project_given given;
 	struct words run;          /* at most one: which run */
+} o;
+
+static const struct opt own_opts[] = {
+	{ 0, "threads", "N", OPT_TEXT, &o.threads, "another number of threads" },
+	{ 0, "retries", "N", OPT_UINT, &rq.retries,
+	  "further tries after a transient error" },
+	{ 0, "retry-delay", "TIME", OPT_DURATION, &rq.retry_delay_ms,
+	  "wait before the second try" },
+	{ 0, "timeout", "TIME", OPT_DURATION, &rq.timeout_ms,
+	  "cancel a node's attempt after this long" },
+	{ 0, "max-time", "TIME", OPT_DURATION, &rq.max_time_ms,
+	  "start nothing after this long" },
+	{ 0, "deadline", "HH:MM", OPT_CLOCK, &rq.deadline_ms,
+	  "start nothing past this local time; already past means tomorrow" },
+	{ 0, "rerun-unknown", NULL, OPT_FLAG, &rq.rerun_unknown,
+	  "run appending nodes even when their commit may have happened" },
+	{ 0, "rebuild-tested", NULL, OPT_FLAG, &rq.rebuild_tested,
+	  "what a failed test reads runs again first" },
+	{ 0, "state-dir", "DIR", OPT_TEXT, &rq.state_dir,
+	  "where the records of runs are (TARGET/heddle/runs)" },
+	{ 0, "dry-run", NULL, OPT_FLAG, &rq.dry_run,
+	  "say what would run, in order; run nothing" },
+	{ 0, "events", "FD|FILE", OPT_TEXT, &rq.events,
+	  "what happens as JSON lines, for another program (docs/events.md)" },
+	{ 0, "no-board", NULL, OPT_FLAG, &rq.no_board, "a line a node, on a terminal too" },
+	{ 0, "python", "FILE", OPT_TEXT, &rq.python, "interpreter that has dbt" },
+	{ 0, "project-dir", "DIR", OPT_TEXT, &o.given.project_dir,
+	  "where dbt_project.yml is" },
+	{ 0, "target-path", "DIR", OPT_TEXT, &o.given.target_path,
+	  "the project's target folder" },
+	{ 'h', "help", NULL, OPT_FLAG, &o.help, "this text" },
+	{ 0 }
 };
 
 static int
-retry_found(struct run_request *rq, const struct retry_opts *o, struct journal_run *earlier,
-    struct err *err)
+retry_found(struct journal_run *earlier, struct err *err)
 {
-	const struct record_given given = { o->threads, o->given.project_dir,
-	    o->given.target_path };
+	const struct record_given given = { o.threads, o.given.project_dir,
+	    o.given.target_path };
 	struct arena arena = ARENA_INIT;
 	int code = EXIT_BAD_INPUT;
 
-	rq->earlier = earlier;
-	if (record_restore(rq, &arena, earlier->settings, &given, err) == 0)
-		code = run_project(rq, err);
+	rq.earlier = earlier;
+	if (record_restore(&rq, &arena, earlier->settings, &given, err) == 0)
+		code = run_project(&rq, err);
 	else
 		err_prefix(err, "%s", earlier->path);
-	words_release(&rq->dbt);
+	words_release(&rq.dbt);
 	arena_release(&arena);
 	return code;
 }
@@ -61,25 +93,25 @@ link_manifest(const struct project *project, const char *results)
 }
 
 static int
-retry(struct run_request *rq, const struct retry_opts *o, struct err *err)
+retry(struct err *err)
 {
 	struct journal_run earlier = { 0 };
 	struct project project;
 	int code = EXIT_BAD_INPUT, found = 0;
 	char *dir, *kept = NULL;
 
-	project_find(&project, &o->given);
-	dir = record_dir(rq->state_dir, project.target);
-	if (o->run.n == 0 && (found = record_find_dbt(&earlier, dir, project.target, err)) > 0)
+	project_find(&project, &o.given);
+	dir = record_dir(rq.state_dir, project.target);
+	if (o.run.n == 0 && (found = record_find_dbt(&earlier, dir, project.target, err)) > 0)
 		kept = link_manifest(&project, earlier.path);
 	if (found == 0)
-		found = record_find(&earlier, dir, o->run.n ? o->run.v[0] : NULL, err);
+		found = record_find(&earlier, dir, o.run.n ? o.run.v[0] : NULL, err);
 	if (found == 0) {
 		err_set(err, "%s: no run to continue", dir);
 		err_hint(err,
 		    "neither heddle nor dbt has left one here; `heddle build` starts one");
 	} else if (found > 0) {
-		code = retry_found(rq, o, &earlier, err);
+		code = retry_found(&earlier, err);
 	}
 	if (kept && code != EXIT_BAD_INPUT)
 		unlink(kept);
@@ -93,41 +125,8 @@ retry(struct run_request *rq, const struct retry_opts *o, struct err *err)
 static int
 retry_main(int argc, char **argv, struct err *err)
 {
-	struct run_request rq = RUN_REQUEST_INIT;
-	struct retry_opts o = { 0 };
-	const struct opt own[] = {
-		{ 0, "threads", "N", OPT_TEXT, &o.threads, "another number of threads" },
-		{ 0, "retries", "N", OPT_UINT, &rq.retries,
-		  "further tries after a transient error" },
-		{ 0, "retry-delay", "TIME", OPT_DURATION, &rq.retry_delay_ms,
-		  "wait before the second try" },
-		{ 0, "timeout", "TIME", OPT_DURATION, &rq.timeout_ms,
-		  "cancel a node's attempt after this long" },
-		{ 0, "max-time", "TIME", OPT_DURATION, &rq.max_time_ms,
-		  "start nothing after this long" },
-		{ 0, "deadline", "HH:MM", OPT_CLOCK, &rq.deadline_ms,
-		  "start nothing past this local time; already past means tomorrow" },
-		{ 0, "rerun-unknown", NULL, OPT_FLAG, &rq.rerun_unknown,
-		  "run appending nodes even when their commit may have happened" },
-		{ 0, "rebuild-tested", NULL, OPT_FLAG, &rq.rebuild_tested,
-		  "what a failed test reads runs again first" },
-		{ 0, "state-dir", "DIR", OPT_TEXT, &rq.state_dir,
-		  "where the records of runs are (TARGET/heddle/runs)" },
-		{ 0, "dry-run", NULL, OPT_FLAG, &rq.dry_run,
-		  "say what would run, in order; run nothing" },
-		{ 0, "events", "FD|FILE", OPT_TEXT, &rq.events,
-		  "what happens as JSON lines, for another program (docs/events.md)" },
-		{ 0, "no-board", NULL, OPT_FLAG, &rq.no_board, "a line a node, on a terminal too" },
-		{ 0, "python", "FILE", OPT_TEXT, &rq.python, "interpreter that has dbt" },
-		{ 0, "project-dir", "DIR", OPT_TEXT, &o.given.project_dir,
-		  "where dbt_project.yml is" },
-		{ 0, "target-path", "DIR", OPT_TEXT, &o.given.target_path,
-		  "the project's target folder" },
-		{ 'h', "help", NULL, OPT_FLAG, &o.help, "this text" },
-		{ 0 }
-	};
-	const struct opt *const tables[] = { own, NULL };
-	const struct opt_group groups[] = { { "options", own }, { 0 } };
+	const struct opt *const tables[] = { own_opts, NULL };
+	const struct opt_group groups[] = { { "options", own_opts }, { 0 } };
 	int code = EXIT_BAD_INPUT;
 
 	if (opts_parse(argc, argv, tables, &o.run, NULL, err) < 0)
@@ -137,7 +136,7 @@ retry_main(int argc, char **argv, struct err *err)
 	else if (o.run.n > 1)
 		err_set(err, "unexpected argument '%s'", o.run.v[1]);
 	else
-		code = retry(&rq, &o, err);
+		code = retry(err);
 out:
 	words_release(&o.run);
 	return code;
