@@ -279,6 +279,7 @@ TESTS = \
 	tests/executor/test_runner_shell.c \
 	tests/executor/test_runner_worker.c \
 	tests/executor/test_schedule.c \
+	tests/executor/test_schedule_stop.c \
 	tests/executor/test_stale.c \
 	tests/executor/test_task.c \
 	tests/executor/test_template.c \
@@ -406,7 +407,8 @@ $(B)/tests/executor/test_board: $(B)/tests/tiny.o
 $(B)/tests/executor/test_pool: $(addprefix $(B)/tests/,tiny.o executor/fake_runner.o)
 $(B)/tests/executor/test_journal: $(B)/tests/tiny.o
 $(B)/tests/executor/test_retry: $(B)/tests/tiny.o
-$(B)/tests/executor/test_schedule $(B)/tests/executor/test_stale: $(addprefix $(B)/tests/,tiny.o executor/fake_runner.o executor/sim_pool.o)
+$(addprefix $(B)/tests/executor/test_,schedule schedule_stop): $(B)/tests/executor/one_run.o
+$(addprefix $(B)/tests/executor/test_,schedule schedule_stop stale): $(addprefix $(B)/tests/,tiny.o executor/fake_runner.o executor/sim_pool.o)
 # A fuzz target may reach into any layer. It is linked twice: with the corpus, or with libFuzzer.
 $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(E) $(X) $(G) $(U) ; $(call link)
 $(B)/tests/fuzz/live_%: $(B)/tests/fuzz/fuzz_%.o $(E) $(X) $(G) $(U) ; $(call link,-fsanitize=fuzzer)
