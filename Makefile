@@ -303,6 +303,7 @@ TESTS = \
 	tests/graph/test_selector.c \
 	tests/graph/test_selector_eval.c \
 	tests/graph/test_selector_methods.c \
+	tests/graph/test_selector_random.c \
 	tests/graph/test_selector_yaml.c \
 	tests/graph/test_set.c \
 	tests/graph/test_state.c \
@@ -402,6 +403,7 @@ bench: $(BENCH)
 # Helpers that several tests share.
 $(B)/tests/cli/test_resume: $(B)/tests/tiny.o
 $(B)/tests/graph/test_plan: $(B)/tests/tiny.o
+$(addprefix $(B)/tests/graph/test_selector_,eval random): $(B)/tests/graph/lines.o
 $(B)/tests/exporters/test_parts: $(B)/tests/tiny.o
 $(B)/tests/executor/test_board: $(B)/tests/tiny.o
 $(B)/tests/executor/test_pool: $(addprefix $(B)/tests/,tiny.o executor/fake_runner.o)
