@@ -267,6 +267,7 @@ TESTS = \
 	tests/executor/test_config.c \
 	tests/executor/test_events.c \
 	tests/executor/test_history.c \
+	tests/executor/test_history_faults.c \
 	tests/executor/test_journal.c \
 	tests/executor/test_lock.c \
 	tests/executor/test_notify.c \
