@@ -15,7 +15,7 @@ print_all(void)
 	    "\n"
 	    "commands:");
 	for (size_t i = 0; i < n; i++)
-		printf("  %-12s  %s\n", all[i]->name, all[i]->summary);
+		printf("  %-13s  %s\n", all[i]->name, all[i]->summary);
 	puts("\n"
 	    "dbt's options go before or after the command. Commands of dbt that are not listed "
 	    "here\n"
