@@ -320,40 +320,41 @@ FUZZ = \
 	tests/fuzz/fuzz_selector.c \
 	tests/fuzz/fuzz_selectors_yml.c
 
-# Whole-program tests, run after the unit tests by tests/run.sh.
+# Whole-program tests, run after the unit tests by tests/run.sh: those that take long first, so that
+# no processor is idle while the last one ends.
 SCRIPTS = \
-	tests/cli/config.sh \
-	tests/cli/board.py \
-	tests/cli/select.sh \
-	tests/cli/diff.sh \
-	tests/cli/lint.sh \
-	tests/cli/conformance.sh \
-	tests/cli/export.sh \
-	tests/cli/export_run.py \
-	tests/cli/bad_input.sh \
-	tests/cli/runner_cli.sh \
-	tests/cli/options.py \
-	tests/cli/bad_project.py \
 	tests/cli/parity.py \
-	tests/cli/shell.sh \
-	tests/cli/freshness.py \
-	tests/cli/hooks.py \
-	tests/cli/notify.py \
-	tests/cli/openlineage.py \
-	tests/cli/hostile.py \
 	tests/cli/retry.py \
-	tests/cli/resume.py \
-	tests/cli/kill_short.py \
+	tests/cli/freshness.py \
 	tests/cli/signals.py \
 	tests/cli/faults.py \
+	tests/cli/resume.py \
+	tests/cli/kill_short.py \
+	tests/cli/export_run.py \
+	tests/cli/hooks.py \
+	tests/cli/board.py \
+	tests/cli/bad_project.py \
+	tests/cli/history.py \
+	tests/cli/select_random.py \
+	tests/cli/bad_input.sh \
+	tests/cli/config.sh \
+	tests/cli/conformance.sh \
+	tests/cli/diff.sh \
+	tests/cli/export.sh \
+	tests/cli/hostile.py \
+	tests/cli/lint.sh \
+	tests/cli/notify.py \
+	tests/cli/openlineage.py \
+	tests/cli/options.py \
+	tests/cli/renamed.sh \
+	tests/cli/runner_cli.sh \
 	tests/cli/secrets.py \
+	tests/cli/select.sh \
+	tests/cli/shell.sh \
 	tests/executor/makespan.sh \
 	tests/exporters/page.sh \
 	tests/exporters/run_dbt.sh \
-	tests/golden/run.sh \
-	tests/cli/renamed.sh \
-	tests/cli/select_random.py \
-	tests/cli/history.py \
+	tests/golden/run.sh
 
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 U   = $(B)/libutil.a
