@@ -6,14 +6,14 @@ import shutil
 import subprocess
 import tempfile
 
-from harness import (DBT, HEDDLE, PYTHON, SHOP, Run, cases, clean_env, copy_project, read_results, start,
+from harness import (DBT, HEDDLE, PYTHON, SHOP, Run, cases, clean_env, copy_project, parsed, read_results, start,
                      statuses, write)
 
 
 class Project:
     def __enter__(self):
         self.folder = tempfile.mkdtemp(prefix="b")
-        return copy_project(SHOP, os.path.join(self.folder, "shop"))
+        return parsed(copy_project(SHOP, os.path.join(self.folder, "shop")))
 
     def __exit__(self, *_):
         shutil.rmtree(self.folder)

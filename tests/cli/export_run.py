@@ -15,7 +15,7 @@ import sys
 import tempfile
 
 from flows import LOADERS, LONG, run_env
-from harness import DBT, HEDDLE, PYTHON, SHOP, Run, cases, copy_project, write
+from harness import DBT, HEDDLE, SHOP, Run, cases, copy_project, duck, parsed, write
 
 BUILT = {"model", "seed", "snapshot"}
 
@@ -24,7 +24,7 @@ BUILT = {"model", "seed", "snapshot"}
 
 def make_project(tmp):
     """The sample, with two folders that read each other: marts, marts/finance, marts."""
-    project = copy_project(SHOP, os.path.join(tmp, "shop"))
+    project = parsed(copy_project(SHOP, os.path.join(tmp, "shop")))
     write(project, "models/marts/best_days.sql",
           "{{ config(group='finance') }} select * from {{ ref('daily_revenue') }} order by 2 desc limit 3")
     Run([DBT, "parse"], project, run_env(project), LONG).check(0)
@@ -149,11 +149,9 @@ def check_hooks(project, tasks, hooks):
     [first] = [t for t in tasks.values() if not t.after]
     assert (first.id.replace("-", "_"), last.id.replace("-", "_")) == ("on_run_start", "on_run_end")
     assert not hooks, hooks
-    log = subprocess.run([PYTHON, "-c", "import duckdb, sys; print(duckdb.connect(sys.argv[1]).sql("
-                          "'select nodes, not_good from main.run_log').fetchall())",
-                          os.path.join(project, "shop.duckdb")], capture_output=True, text=True, check=True).stdout
-    print("on-run-end wrote its (nodes, not good): %s" % log.strip())
-    assert log.count("(") == 1, log
+    log = duck(os.path.join(project, "shop.duckdb"), "select nodes, not_good from main.run_log")
+    print("on-run-end wrote its [nodes, not good]: %s" % log)
+    assert len(log) == 1, log
 
 
 def case_argo_parts():
@@ -191,8 +189,7 @@ def case_a_try_goes_on_where_the_last_one_ended():
         assert first["model.shop.late"]["status"] == "error", first["model.shop.late"]
         done = {i: span(r) for i, r in first.items() if r["status"] == "success"}
         assert done, "nothing was built in the first try"
-        subprocess.run([PYTHON, "-c", "import duckdb, sys; duckdb.connect(sys.argv[1]).execute('create table late_table as select 1 as x')",
-                        os.path.join(project, "shop.duckdb")], check=True)
+        duck(os.path.join(project, "shop.duckdb"), "create table late_table as select 1 as x")
         second = {r["unique_id"]: r for r in run_task(project, tasks["marts"], attempt=2)}
         assert second["model.shop.later"]["status"] == "success"
         assert {i: span(second[i]) for i in done} == done, "built again: %s" % sorted(done)

@@ -5,6 +5,7 @@ hangs on stale sources.
     HEDDLE_TEST_PYTHON=.venv/bin/python .venv/bin/python tests/cli/freshness.py [CASE...]
 """
 import contextlib
+import functools
 import json
 import os
 import re
@@ -13,7 +14,7 @@ import subprocess
 import tempfile
 import threading
 
-from harness import (DBT, HEDDLE, PROGRAM, PYTHON, Postgres, Run, cases, clean_env, edit, node_statuses, wait_until,
+from harness import (DBT, HEDDLE, PROGRAM, Postgres, Run, cases, clean_env, duck, edit, node_statuses, wait_until,
                      write)
 
 # What each source's data is: a table made some days ago, and how dbt is told to look at it.
@@ -58,6 +59,7 @@ MODELS = {
 NOISE = {"timing", "thread_id", "execution_time", "snapshotted_at", "max_loaded_at_time_ago_in_s"}
 
 
+@functools.lru_cache
 def dbt_knows_queries():
     out = subprocess.run([DBT, "--version"], stdout=subprocess.PIPE, text=True, env=clean_env()).stdout
     return not any("installed: 1.%d." % minor in out for minor in (8, 9))
@@ -100,10 +102,7 @@ class Ages:
     def sql(self, text):
         if self.server:
             return self.server.sql(text, self.database)
-        return json.loads(subprocess.run(
-            [PYTHON, "-c", "import duckdb, json, sys; c = duckdb.connect('ages.duckdb').execute(sys.argv[1]);"
-             "print(json.dumps(c.fetchall(), default=str))", text],
-            cwd=self.dir, stdout=subprocess.PIPE, text=True, check=True).stdout)
+        return duck(os.path.join(self.dir, "ages.duckdb"), text)
 
     def run(self, program, *words, code=None):
         self.last = Run([program, *words], self.dir)

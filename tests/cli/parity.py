@@ -7,30 +7,20 @@ With TEST_PROGRAM=.venv/bin/dbt every case must pass, and case_harness_notices s
 difference would be seen.
 """
 import copy
+import glob
 import os
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 import threading
 
-from harness import DBT, PROGRAM, PYTHON, SHOP, Postgres, Run, cases, clean_env, copy_project, edit, read_results
+from harness import (DBT, PROGRAM, SHOP, Postgres, Run, cases, clean_env, copy_project, duck, edit, parsed,
+                     read_results)
 
 # What may differ between two runs of the same command in two folders.
 ARGS_OF_A_PLACE = {"log_path", "project_dir", "profiles_dir", "target_path", "invocation_command", "state",
                    "defer_state"}
 COLUMNS_OF_A_RUN = {"invocation", "invocation_id", "built_at", "logged_at"}  # and dbt_*
-DUMP = """
-import duckdb, sys
-skip = sys.argv[2].split(",")
-c = duckdb.connect(sys.argv[1], read_only=True)
-for schema, table in c.sql("select table_schema, table_name from information_schema.tables order by 1, 2").fetchall():
-    rows = c.sql(f'select * from "{schema}"."{table}"').fetchall()
-    columns = [d[0] for d in c.sql(f'describe "{schema}"."{table}"').fetchall()]
-    keep = [i for i, n in enumerate(columns) if not n.startswith("dbt_") and n not in skip]
-    print(schema, table, columns, sorted(str([r[i] for i in keep]) for r in rows))
-"""
 
 
 def plain(text, places):
@@ -84,6 +74,11 @@ def compare(reference, candidate, places=()):
     return found
 
 
+def kept(columns):
+    """Those whose values are the same in two runs, as SQL."""
+    return ", ".join('"%s"' % c for c in columns if not c.startswith("dbt_") and c not in COLUMNS_OF_A_RUN)
+
+
 class Side:
     def __init__(self, name, program, folder, project, server=None):
         self.name, self.program, self.server = name, program, server
@@ -107,23 +102,28 @@ class Side:
                 columns = [c for c, in self.server.sql(
                     "select column_name from information_schema.columns where table_schema = '%s' and table_name ="
                     " '%s' order by ordinal_position" % (schema, table), self.database)]
-                keep = ", ".join('"%s"' % c for c in columns if not c.startswith("dbt_") and c not in COLUMNS_OF_A_RUN)
-                rows = sorted(self.server.sql('select %s from "%s"."%s"' % (keep, schema, table), self.database))
+                rows = sorted(self.server.sql('select %s from "%s"."%s"' % (kept(columns), schema, table), self.database))
                 found.append("%s %s %s %s" % (schema, table, columns, rows))
             return found
-        files = [f for f in os.listdir(self.dir) if f.endswith(".duckdb")]
-        return subprocess.run([PYTHON, "-c", DUMP, files[0], ",".join(COLUMNS_OF_A_RUN)], cwd=self.dir,
-                              stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines() if files else []
+        found = []
+        for path in glob.glob(os.path.join(self.dir, "*.duckdb")):
+            for schema, table in duck(path, "select table_schema, table_name from information_schema.tables order by 1, 2"):
+                columns = [c[0] for c in duck(path, 'describe "%s"."%s"' % (schema, table))]
+                rows = duck(path, 'select %s from "%s"."%s"' % (kept(columns), schema, table))
+                found.append("%s %s %s %s" % (schema, table, columns, sorted(map(str, rows))))
+        return found
 
 
-def both(commands, fault=None, server=None, project=SHOP, code=None):
+def both(commands, fault=None, server=None, project=SHOP, code=None, cold=False):
     """Runs the commands on both sides and raises when anything differs. code: dbt's exit code of
-    the last command, so that a fault that was not felt is noticed."""
+    the last command, so that a fault that was not felt is noticed. cold: in folders dbt was never run in."""
     folder = tempfile.mkdtemp(prefix="p")
     try:
         sides = [Side("dbt", DBT, folder, project, server), Side("heddle", PROGRAM, folder, project, server)]
         places = [s for side in sides for s in (os.path.realpath(side.dir), side.dir, side.database) if s]
         for side in sides:
+            if project == SHOP and not server and not cold:
+                parsed(side.dir)
             if fault:
                 fault(side.dir)
         for words in commands:
@@ -236,7 +236,7 @@ def case_harness_notices():
 
 
 def case_each_command():
-    both([["seed"], ["run"], ["snapshot"], ["run", "--full-refresh"], ["test"], ["build"]], code=0)
+    both([["seed"], ["run"], ["snapshot"], ["run", "--full-refresh"], ["test"], ["build"]], code=0, cold=True)
 
 
 def case_selection_and_options():

@@ -20,7 +20,7 @@ import yaml
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "cli"))
 
 import export_run  # noqa: E402
-from harness import HEDDLE, PYTHON, ROOT, SHOP, Run, cases, write  # noqa: E402
+from harness import HEDDLE, SHOP, Run, cases, duck, write  # noqa: E402
 
 SAMPLE = os.path.join(SHOP, "manifests", "after", "manifest.json")
 MANIFESTS = [a for a in sys.argv[1:] if a.endswith(".json")]
@@ -245,8 +245,7 @@ def resume(target):
         first = {r["unique_id"]: r for r in read(os.path.join(project, "target", "marts", "run_results.json"))}
         done = {i: r for i, r in first.items() if r["status"] == "success" and i.startswith("model.")}
         assert done and first["model.shop.late"]["status"] == "error", first
-        subprocess.run([PYTHON, "-c", "import duckdb; duckdb.connect('shop.duckdb').execute("
-                        "'create table late_table as select 1 as x')"], check=True)
+        duck("shop.duckdb", "create table late_table as select 1 as x")
         second = {r["unique_id"]: r for r in run_task(project, tasks["marts"], again=True)}
         assert second["model.shop.later"]["status"] == "success"
         assert {i: export_run.span(second[i]) for i in done} == {i: export_run.span(r) for i, r in done.items()}

@@ -37,7 +37,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "cli"))
 
 import kill_tally  # noqa: E402
-from harness import DBT, HEDDLE, Postgres, Run, alive, clean_env, wait_until  # noqa: E402
+from harness import DBT, Postgres, Run, alive, clean_env, wait_until  # noqa: E402
 from kill_project import NEXT_DAY, DuckStore, PgStore, fingerprints, generate  # noqa: E402
 from kill_watch import BEGIN, END, FILES, GOOD, NODES, OVER, PARSE, START, UNHEARD  # noqa: E402
 from kill_watch import Blow, Journal, Pace, Wrong, expect  # noqa: E402
