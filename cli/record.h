@@ -2,9 +2,9 @@
  * `--resume` means. executor/journal.h holds the lines.
  *
  * Settings are a JSON object: "command", "hooks" (unless they all run), "dbt_args" (as typed, verb
- * first), "options" (heddle's own),
- * "args" (dbt's account of its own, resolved from command line, environment, project flags),
- * "threads", "project", "profile", "target", "adapter". Values of secrets are masked.
+ * first), "options" (heddle's own), "args" (dbt's account of its own, resolved from command line,
+ * environment, project flags), "threads", "project", "profile", "target", "adapter". Values of
+ * secrets are masked.
  * Thread: main. */
 #ifndef HEDDLE_CLI_RECORD_H
 #define HEDDLE_CLI_RECORD_H
