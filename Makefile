@@ -421,16 +421,19 @@ $(B)/tests/fuzz/live_%: $(B)/tests/fuzz/fuzz_%.o $(E) $(X) $(G) $(U) ; $(call li
 check-libs:
 	@scripts/check_libs.sh $(PKGS)
 
+# As many compilers as there are processors, unless -j was given.
+PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN))
+
 # The sample shop, built for real in build/demo, and its picture.
 VENV = .venv/bin/python
 demo:
 	sh scripts/setup.sh build $(PKGS)
-	$(MAKE) --no-print-directory all
+	$(MAKE) --no-print-directory $(PARALLEL) all
 	sh scripts/demo.sh $(B)/$(PROG) $(VENV)
 
 test:
 	sh scripts/setup.sh test $(PKGS)
-	$(MAKE) --no-print-directory check HEDDLE_TEST_PYTHON=$(CURDIR)/$(VENV)
+	$(MAKE) --no-print-directory $(PARALLEL) check HEDDLE_TEST_PYTHON=$(CURDIR)/$(VENV)
 export HEDDLE_TEST_PYTHON
 
 check: all $(TESTS:%.c=$(B)/%) $(FUZZ:%.c=$(B)/%) $(BENCH)
