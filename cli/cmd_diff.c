@@ -79,7 +79,8 @@ show_diff(const struct form *form, struct err *err)
 		goto out;
 	if (all)   /* a default selector says what a build takes, not what is compared */
 		set_fill(&set);
-	s = state_new(selecting.state_dir, ".");
+	s = state_new(selecting.state_dir, ".",
+	    project_flag(&selecting.project, STATE_AS_WRITTEN));
 	if (diff_collect(&d, s, g, &set, all, err) < 0)
 		goto out;
 	if (!selecting.quiet)

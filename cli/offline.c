@@ -142,6 +142,7 @@ make_flags(const struct offline *o)
 
 	cJSON_AddStringToObject(doc, "indirect_selection", o->indirect ? o->indirect : "eager");
 	cJSON_AddStringToObject(doc, "log_format", o->log_format ? o->log_format : "default");
+	cJSON_AddBoolToObject(doc, STATE_AS_WRITTEN, project_flag(&o->project, STATE_AS_WRITTEN));
 	return print(doc);
 }
 

@@ -1,6 +1,6 @@
 /* cli/offline.h -- for backends that have no dbt to ask: what dbt would resolve, read from the
  * command line and the manifest. Profile, environment and project flags do not count here, but for
- * where the project and its target folder are, and DBT_THREADS.
+ * where the project and its target folder are, how states are compared, and DBT_THREADS.
  *
  *   offline_arguments -> (the manifest comes about) -> offline_resolve -> offline_release
  *

@@ -70,6 +70,12 @@ project_setting(const struct project *p, const char *section, const char *key)
 	return y->text;
 }
 
+bool
+project_flag(const struct project *p, const char *key)
+{
+	return ytree_truth(ytree_get(ytree_get(p->settings, "flags"), key));
+}
+
 const char *
 project_env(const char *given, const char *name)
 {

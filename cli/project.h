@@ -11,6 +11,8 @@
 #include "util/ytree.h"
 
 #define PROJECT_FILE "dbt_project.yml"
+/* See state_new(). */
+#define STATE_AS_WRITTEN "state_modified_compare_more_unrendered_values"
 
 struct project {
 	char *dir;             /* with dbt_project.yml in it, or just the working folder */
@@ -42,6 +44,9 @@ bool project_has(const char *dir, const char *name);    /* is there such a file?
 /* A text of dbt_project.yml: `key`, or `key` under `section`. Borrowed from p; NULL when it is not
  * there, empty, or rendered by Jinja. */
 const char *project_setting(const struct project *p, const char *section, const char *key);
+
+/* Whether `flags:` switches it on. */
+bool project_flag(const struct project *p, const char *key);
 
 /* A file of the project that was changed after the manifest was written; new string, caller frees.
  * NULL: none. Looks at dbt_project.yml and its like, and at SQL, Python, CSV, YAML and Markdown

@@ -4,6 +4,8 @@
 
 #include <cjson/cJSON.h>
 
+#include "cli/project.h"
+
 /* A missing or null key leaves the value as it is. */
 static int
 read_text(struct run_args *a, const cJSON *obj, const char *key, const char **out, struct err *err)
@@ -58,6 +60,7 @@ run_args_read(struct run_args *a, const char *args, const char *flags, struct er
 	    read_text(a, flag, "indirect_selection", &a->indirect_selection, err) < 0 ||
 	    read_text(a, flag, "log_format", &a->log_format, err) < 0)
 		goto out;
+	a->as_written = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(flag, STATE_AS_WRITTEN));
 	rc = 0;
 out:
 	cJSON_Delete(obj);

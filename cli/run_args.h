@@ -17,6 +17,7 @@ struct run_args {
 	const char *indirect_selection;    /* "eager" ... */
 	const char *state;                 /* folder, or NULL */
 	const char *log_format;            /* "default", "text", "json", "debug" */
+	bool as_written;                   /* see state_new() */
 };
 
 /* args, flags: JSON objects. 0, or -1 with err. */

@@ -106,6 +106,7 @@ run_load_graph(struct run *r, struct err *err)
 		.indirect_selection = r->args.indirect_selection,
 		.selectors_file = fs_exists(selectors) ? selectors : NULL,
 		.state = r->args.state,
+		.as_written = r->args.as_written,
 		.target = r->info->target_path,
 		.kinds = kinds,
 		.all_kinds = kinds,

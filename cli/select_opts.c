@@ -114,6 +114,7 @@ select_opts_resolve(unsigned kinds, unsigned all_kinds, unsigned fields, struct 
 	rq.selectors_file = p->selectors_file;
 	rq.state = selecting.state_dir;
 	rq.target = target;
+	rq.as_written = project_flag(p, STATE_AS_WRITTEN);
 	if (!selecting.given.manifest && !selecting.quiet)
 		warn_of_newer_file(p);
 	rc = selection_resolve(&rq, p->manifest, fields, g, out, err);

@@ -182,7 +182,7 @@ selection_resolve(const struct selection_request *rq, const char *manifest, unsi
 	    load(rq, manifest, fields | selector_fields(tree), g, err) < 0)
 		goto out;
 	set_release(out);
-	env.state = state_new(rq->state, rq->target);
+	env.state = state_new(rq->state, rq->target, rq->as_written);
 	rc = selector_eval(tree, &env, out, err);
 	warnings = state_warnings(env.state);
 	for (size_t i = 0; i < warnings.n && !rq->quiet; i++)

@@ -20,6 +20,7 @@ struct selection_request {
 	const char *selectors_file;           /* or NULL: the project has none */
 	const char *state;                    /* folder of an earlier manifest, or NULL */
 	const char *target;                   /* folder of this manifest: the sources.json of now */
+	bool as_written;                      /* see state_new() */
 	/* KIND_BIT()s a command takes without --resource-type */
 	unsigned kinds;
 	bool models_only;                     /* --models of ls: beats both lists of types */

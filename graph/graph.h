@@ -43,6 +43,8 @@ enum graph_fields {
 	X(COLUMNS, "columns", GRAPH_DOCS | GRAPH_STATE) \
 	X(RAW_CODE, "raw_code", GRAPH_SQL | GRAPH_STATE) \
 	X(UNRENDERED_CONFIG, "unrendered_config", GRAPH_STATE) \
+	X(UNRENDERED_DATABASE, "unrendered_database", GRAPH_STATE) \
+	X(UNRENDERED_SCHEMA, "unrendered_schema", GRAPH_STATE) \
 	X(CHECKSUM, "checksum", GRAPH_STATE) \
 	X(CONTRACT, "contract", GRAPH_STATE) \
 	X(CONSTRAINTS, "constraints", GRAPH_STATE) \

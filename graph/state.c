@@ -77,13 +77,14 @@ state_fields(const char *value)
 }
 
 struct state *
-state_new(const char *dir, const char *target_dir)
+state_new(const char *dir, const char *target_dir, bool as_written)
 {
 	struct state *s = xcalloc(1, sizeof(*s));
 
 	s->dir = dir ? xstrdup(dir) : NULL;
 	s->target_dir = xstrdup(target_dir);
 	s->c.arena = &s->arena;
+	s->c.as_written = as_written;
 	if (dir && strcmp(dir, target_dir) == 0)
 		add_warning(&s->c,
 		    "the state and target folders are the same, '%s': a run overwrites "

@@ -1,7 +1,7 @@
 /* graph/state.h -- two manifests -> new, modified, same, each with its reason (dbt's `state:`), and
  * the other answers of a --state folder: `result:` and `source_status:`.
  *
- *   struct state *s = state_new(dir, target_dir);
+ *   struct state *s = state_new(dir, target_dir, false);
  *   state_match(s, g, "modified.body", &set, &err);  ...  state_free(s);
  *
  * Rules:   dbt-core 1.11 graph/selector_methods.py StateSelectorMethod and the same_* methods of
@@ -25,8 +25,10 @@
 struct state;
 
 /* Reads nothing yet. dir: the --state folder, or NULL (every question is then an error, as in dbt).
- * target_dir: the folder of the new manifest, for the sources.json of now. */
-struct state *state_new(const char *dir, const char *target_dir);
+ * target_dir: the folder of the new manifest, for the sources.json of now.
+ * as_written: the project's flag state_modified_compare_more_unrendered_values: where a source is
+ * counts as its YAML has it, Jinja and all, so that another target is no change. */
+struct state *state_new(const char *dir, const char *target_dir, bool as_written);
 void state_free(struct state *s);                           /* NULL is fine */
 
 /* Groups of fields the new graph must have been loaded with for `state:VALUE`. */

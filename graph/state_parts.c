@@ -205,6 +205,31 @@ or_null(const char *json)
 	return json_is_null(json) ? NULL : json;
 }
 
+static bool
+values_differ(struct comparison *c, const char *what, const struct node *old,
+    const struct node *now, enum node_json field)
+{
+	const char *a = or_null(node_json(old, field)), *b = or_null(node_json(now, field));
+
+	if (json_equal(a, b))
+		return false;
+	note_change(c, STATE_RELATION, what, a, b, NULL);
+	return true;
+}
+
+static bool
+source_moved(struct comparison *c, const struct node *old, const struct node *now)
+{
+	bool differs = texts_differ(c, STATE_RELATION, "identifier", old->alias, now->alias);
+
+	if (c->as_written) {
+		differs |= values_differ(c, "database", old, now, NODE_UNRENDERED_DATABASE);
+		return values_differ(c, "schema", old, now, NODE_UNRENDERED_SCHEMA) || differs;
+	}
+	differs |= texts_differ(c, STATE_RELATION, "database", old->database, now->database);
+	return texts_differ(c, STATE_RELATION, "schema", old->schema, now->schema) || differs;
+}
+
 /* Where the user says it goes, not where it went: what a target fills in is no change. */
 static bool
 relation_differs(struct comparison *c, const struct node *old, const struct node *now)
@@ -214,13 +239,8 @@ relation_differs(struct comparison *c, const struct node *old, const struct node
 	const char *b = node_json(now, NODE_UNRENDERED_CONFIG);
 	bool differs = false;
 
-	if (now->kind == KIND_SOURCE) {
-		differs |= texts_differ(c, STATE_RELATION, "database", old->database,
-			now->database);
-		differs |= texts_differ(c, STATE_RELATION, "schema", old->schema, now->schema);
-		differs |= texts_differ(c, STATE_RELATION, "identifier", old->alias, now->alias);
-		return differs;
-	}
+	if (now->kind == KIND_SOURCE)
+		return source_moved(c, old, now);
 	if (same_text(a, b))
 		return false;
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {

@@ -14,6 +14,7 @@
 struct comparison {
 	struct arena *arena;          /* of the texts below */
 	const char *adapter;          /* adapter_type of the new manifest, or NULL */
+	bool as_written;              /* see state_new() */
 
 	/* When reasons are wanted: */
 	bool explain;

@@ -39,6 +39,8 @@ parse(const char *text)
 	return g;
 }
 
+static bool as_written;        /* of state_new() */
+
 static struct state *
 open_old(const char *text)
 {
@@ -49,7 +51,7 @@ open_old(const char *text)
 	assert_int_equal(fs_mkdirs("old", &e), 0);
 	assert_int_equal(fs_replace("old/manifest.json", b.data, b.len, 0644, &e), 0);
 	buf_release(&b);
-	return state_new("old", "new");
+	return state_new("old", "new", as_written);
 }
 
 static void
@@ -273,6 +275,26 @@ test_sources(void **state)
 		"source.shop.a.n modified; configs: config.tags [\"a\"] -> -");
 }
 
+/* With the project's flag another target's schema is no change, another text of it is one. */
+static void
+test_sources_as_they_are_written(void **state)
+{
+	const char *dev = SOURCE("'schema':'dev','unrendered_schema':'{{ target.schema }}'");
+	const char *prod = SOURCE("'schema':'prod','unrendered_schema':'{{ target.schema }}'");
+	const char *fixed = SOURCE("'schema':'prod','unrendered_schema':'prod',"
+	    "'unrendered_database':null");
+
+	(void)state;
+	assert_string_equal(reasons(prod, dev),
+		"source.shop.a.n modified; relation: schema \"prod\" -> \"dev\"");
+	assert_string_equal(reasons(prod, fixed), "");
+	as_written = true;
+	assert_string_equal(reasons(prod, dev), "");
+	assert_string_equal(reasons(prod, fixed), "source.shop.a.n modified; relation: "
+		"schema \"{{ target.schema }}\" -> \"prod\"");
+	as_written = false;
+}
+
 static void
 test_exposures_metrics_and_the_semantic_layer(void **state)
 {
@@ -441,7 +463,7 @@ static void
 test_what_is_missing_is_named(void **state)
 {
 	struct graph *g = parse(MODEL("'raw_code':''"));
-	struct state *s = state_new(NULL, ".");
+	struct state *s = state_new(NULL, ".", false);
 	struct err e = ERR_INIT;
 	struct set out;
 
@@ -451,13 +473,13 @@ test_what_is_missing_is_named(void **state)
 	assert_string_equal(e.msg,
 	    "'state:' compares with an earlier run, and no --state was given");
 	state_free(s);
-	s = state_new("absent", ".");
+	s = state_new("absent", ".", false);
 	assert_int_equal(state_match(s, g, "new", &out, &e), -1);
 	assert_string_equal(e.msg, "absent/manifest.json: not there, and 'state:' needs it");
 	assert_int_equal(state_match_result(s, g, "error", &out, &e), -1);
 	assert_string_equal(e.msg, "absent/run_results.json: not there, and 'result:' needs it");
 	state_free(s);
-	s = state_new("target", "target");
+	s = state_new("target", "target", false);
 	assert_int_equal(state_warnings(s).n, 1);
 	assert_string_equal(state_warnings(s).v[0], "the state and target folders are the same, "
 		"'target': a run overwrites what it is compared with");
@@ -564,7 +586,7 @@ test_the_sample_before_and_after(void **state)
 	const char *root = getenv("ROOT") ? getenv("ROOT") : ".";
 	char *now = fs_join(root, "samples/shop/manifests/after/manifest.json");
 	char *dir = fs_join(root, "samples/shop/manifests/before");
-	struct state *s = state_new(dir, ".");
+	struct state *s = state_new(dir, ".", false);
 
 	(void)state;
 	if (manifest_load(g, now, GRAPH_STATE | GRAPH_MACROS, NULL, &e) < 0)
@@ -613,6 +635,7 @@ main(void)
 		cmocka_unit_test(test_names_and_access),
 		cmocka_unit_test(test_seeds_compare_hashes),
 		cmocka_unit_test(test_sources),
+		cmocka_unit_test(test_sources_as_they_are_written),
 		cmocka_unit_test(test_exposures_metrics_and_the_semantic_layer),
 		cmocka_unit_test(test_new_ones_of_some_kinds_are_not_modified),
 		cmocka_unit_test(test_macros_are_followed_to_the_one_that_changed),
