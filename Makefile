@@ -336,6 +336,7 @@ SCRIPTS = \
 	tests/cli/bad_project.py \
 	tests/cli/history.py \
 	tests/cli/select_random.py \
+	tests/cli/selectors_random.py \
 	tests/cli/state_random.py \
 	tests/cli/bad_input.sh \
 	tests/cli/config.sh \

@@ -61,19 +61,36 @@ class Dbt:
 
     def ask(self, select, exclude, mode):
         from dbt.graph.cli import parse_difference
+
+        self.flags.INDIRECT_SELECTION = mode
+        try:
+            spec = parse_difference(select or None, exclude)
+        except Exception as e:
+            self.refusal = "%s: %s" % (type(e).__name__, e)
+            return None
+        return self.selected(spec)
+
+    def selected(self, spec):
+        """Ids and the words that matched nothing; None when dbt refuses: self.refusal."""
         from dbt.graph.selector import ResourceTypeSelector
         from dbt.task.list import ListTask
 
-        self.flags.INDIRECT_SELECTION = mode
         del self.unmatched[:]
         try:
-            spec = parse_difference(select or None, exclude)
             s = ResourceTypeSelector(graph=self.graph, manifest=self.manifest, previous_state=self.previous_state,
                                      resource_types=list(ListTask.DEFAULT_RESOURCE_VALUES), include_empty_nodes=True)
             return sorted(s.get_selected(spec)), list(self.unmatched)
         except Exception as e:
             self.refusal = "%s: %s" % (type(e).__name__, e)
             return None
+
+
+def compare(dbt, want, got):
+    """Lines that say what differs."""
+    if want is None or got is None:
+        return "    refused by %s" % ("heddle alone: " + heddle.refusal if got is None else "dbt alone: " + dbt.refusal)
+    return "    only dbt: %s\n    only heddle: %s\n    warnings: %s, %s" % (
+        sorted({*want[0]} - {*got[0]}), sorted({*got[0]} - {*want[0]}), want[1], got[1])
 
 
 def heddle(path, select, exclude, mode, *more):
@@ -160,9 +177,14 @@ def words(nodes, counts):
     return [",".join(criterion(nodes) for _ in range(R.choice([1, 1, 1, 2, 2, 3]))) for _ in range(R.choice(counts))]
 
 
+def nodes_of(path):
+    with open(path) as f:
+        data = json.load(f)
+    return [n for chunk in CHUNKS for _, n in sorted((data.get(chunk) or {}).items())]
+
+
 def check(path, root):
-    dbt, data = Dbt(path, root), json.load(open(path))
-    nodes = [n for chunk in CHUNKS for _, n in sorted((data.get(chunk) or {}).items())]
+    dbt, nodes = Dbt(path, root), nodes_of(path)
     differ = refused = 0
     for _ in range(QUESTIONS):
         question = words(nodes, [0, 1, 1, 1, 1, 2, 2, 3]), words(nodes, [0, 0, 1, 2]), R.choice(MODES)
@@ -170,9 +192,8 @@ def check(path, root):
         refused += want is None
         if want != got:
             differ += 1
-            print("--select %s --exclude %s --indirect-selection %s" % (shlex.join(question[0]), shlex.join(question[1]),
-                                                                       question[2]))
-            print("    dbt:    %s\n    heddle: %s" % (want, got))
+            print("--select %s --exclude %s --indirect-selection %s\n%s" % (
+                shlex.join(question[0]), shlex.join(question[1]), question[2], compare(dbt, want, got)))
     print("%s: %d questions, %d refused by both, %d differ" % (path, QUESTIONS, refused, differ))
     return differ
 

@@ -13,7 +13,7 @@ import sys
 import tempfile
 
 import select_random
-from select_random import CHUNKS, Dbt, heddle
+from select_random import CHUNKS, Dbt, compare, heddle
 
 STATES = int(sys.argv[1]) if len(sys.argv) > 1 else 20
 R = random.Random(int(sys.argv[2]) if len(sys.argv) > 2 else 1)
@@ -150,13 +150,6 @@ def choose_flag(folder):
     return on
 
 
-def verdict(dbt, want, got):
-    if want is None or got is None:
-        return "    refused by %s" % ("heddle alone: " + heddle.refusal if got is None else "dbt alone: " + dbt.refusal)
-    return "    only dbt: %s\n    only heddle: %s\n    warnings: %s, %s" % (
-        sorted({*want[0]} - {*got[0]}), sorted({*got[0]} - {*want[0]}), want[1], got[1])
-
-
 def check(path, root, folder):
     from dbt.contracts.state import PreviousState
 
@@ -184,7 +177,7 @@ def check(path, root, folder):
             chosen += value.startswith("modified") and bool(want and want[0])
             if want != got:
                 differ += 1
-                print("\n".join([*words, *told(now, before), verdict(dbt, want, got)]))
+                print("\n".join([*words, *told(now, before), compare(dbt, want, got)]))
     print("%s: %d states, %d that dbt cannot read; of %d questions %d chose something modified, %d were refused by both, "
           "%d differ" % (path, asked, unread, asked * len(VALUES), chosen, refused, differ))
     assert chosen or STATES < 10, "nothing was modified: it tests nothing"
