@@ -256,7 +256,8 @@ CLI = \
 	cli/selection.c \
 	cli/table.c \
 	cli/task_opts.c \
-	cli/warn_errors.c
+	cli/warn_errors.c \
+	cli/warn_rules.c
 
 TESTS = \
 	tests/cli/test_history_cmd.c \

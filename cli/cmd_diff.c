@@ -50,13 +50,15 @@ something_chosen(void)
 		selecting.types.n || selecting.exclude_types.n;
 }
 
+/* What would fail a run is told here as what it is: a difference. */
 static void
 say_warnings(const struct state *s)
 {
-	struct strs warnings = state_warnings(s);
+	size_t n;
+	const struct state_warning *v = state_warnings(s, &n);
 
-	for (size_t i = 0; i < warnings.n; i++)
-		log_warn("%s", warnings.v[i]);
+	for (size_t i = 0; i < n; i++)
+		log_warn("%s", v[i].text);
 }
 
 static int

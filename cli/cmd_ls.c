@@ -142,6 +142,8 @@ take_dbt_option(void *self, char **argv, int at, int argc)
 	int n = dbt_opt_take(argv, at, argc);
 
 	(void)self;
+	if (n > 0)
+		warn_given_note(&selecting.warn_given, argv, at);
 	for (size_t i = 0; n > 0 && i < sizeof(telling) / sizeof(telling[0]); i++)
 		if (strncmp(argv[at], telling[i], strlen(telling[i])) == 0 &&
 		    (argv[at][strlen(telling[i])] == '\0' || argv[at][strlen(telling[i])] == '='))
@@ -199,8 +201,9 @@ ls_answer(struct ls_opts *o, struct err *err)
 	if (!output || check_models(err) < 0 ||
 	    select_opts_resolve(LS_KINDS, LS_KINDS | KIND_BIT(KIND_ANALYSIS), 0, g, &set, err) < 0)
 		goto out;
-	if (set_is_empty(&set) && !o->quiet)
-		log_warn("No nodes selected!");
+	if (set_is_empty(&set) && warn_rules_tell(&selecting.warnings, EMPTY_LISTING, o->quiet, err,
+	    "No nodes selected!") < 0)
+		goto out;
 	l.manifest = selecting.project.manifest;
 	keys = split_words(&scratch, &o->keys);
 	if (output->write)

@@ -47,6 +47,8 @@ keep(void *self, char **argv, int at, int argc)
 	struct offline *o = self;
 	int n = dbt_opt_take(argv, at, argc);
 
+	if (n > 0)
+		warn_given_note(&o->warn_given, argv, at);
 	for (int i = 0; i < n; i++)
 		words_add(&o->rest, argv[at + i]);
 	return n;
@@ -224,7 +226,9 @@ offline_resolve(struct offline *o, const struct backend_request *rq, unsigned th
 	i->fail_fast = o->fail_fast;
 	i->quiet = o->quiet;
 	i->write_json = true;
-	return run_args_read(args, i->args, i->flags, err);
+	if (run_args_read(args, i->args, i->flags, err) < 0)
+		return -1;
+	return warn_rules_find(&args->warnings, &args->arena, &o->warn_given, &o->project, err);
 }
 
 void

@@ -1,6 +1,7 @@
 /* cli/offline.h -- for backends that have no dbt to ask: what dbt would resolve, read from the
  * command line and the manifest. Profile, environment and project flags do not count here, but for
- * where the project and its target folder are, how states are compared, and DBT_THREADS.
+ * where the project and its target folder are, how states are compared, what is an error (cli/
+ * warn_rules.h), and DBT_THREADS.
  *
  *   offline_arguments -> (the manifest comes about) -> offline_resolve -> offline_release
  *
@@ -19,6 +20,7 @@ struct offline {
 	unsigned threads;             /* 0 = not given */
 	bool fail_fast, quiet;
 	struct words rest;            /* options that only dbt understands, as typed */
+	struct warn_given warn_given;
 
 	struct project project;
 	struct graph *graph;          /* metadata only; after offline_resolve() */

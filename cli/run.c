@@ -21,7 +21,9 @@ run_empty(struct run *r, struct err *err)
 		err_hint(err, "`heddle ls` with the same options shows what is selected");
 		return EXIT_BAD_INPUT;
 	}
-	log_warn("nothing to do: the selection is empty");
+	if (warn_rules_tell(&r->args.warnings, EMPTY_RUN, false, err,
+	    "nothing to do: the selection is empty") < 0)
+		return EXIT_BAD_INPUT;
 	r->results = results_new(r->plan);
 	r->sources = sources_new(r->plan);
 	return run_write_results(r, err) < 0 ? EXIT_BAD_INPUT : EXIT_GOOD;

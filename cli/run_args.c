@@ -38,6 +38,26 @@ read_list(struct run_args *a, const cJSON *obj, const char *key, struct strs *ou
 	return 0;
 }
 
+/* "all", or a list of names; under the old key for dbt 1.7 and before. */
+static int
+read_warnings(struct run_args *a, const cJSON *obj, struct err *err)
+{
+	const cJSON *set = cJSON_GetObjectItemCaseSensitive(obj, "warn_error_options");
+	const cJSON *error = cJSON_GetObjectItemCaseSensitive(set, "error");
+	struct warn_rules *w = &a->warnings;
+
+	w->always = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(obj, "warn_error"));
+	if (!error)
+		error = cJSON_GetObjectItemCaseSensitive(set, "include");
+	w->all = cJSON_IsString(error);
+	if (error && !w->all && read_list(a, set, error->string, &w->error, err) < 0)
+		return -1;
+	if (read_list(a, set, "exclude", &w->warn, err) < 0 ||
+	    read_list(a, set, "warn", &w->warn, err) < 0)
+		return -1;
+	return read_list(a, set, "silence", &w->silence, err);
+}
+
 int
 run_args_read(struct run_args *a, const char *args, const char *flags, struct err *err)
 {
@@ -56,6 +76,7 @@ run_args_read(struct run_args *a, const char *args, const char *flags, struct er
 	    read_list(a, obj, "resource_types", &a->resource_types, err) < 0 ||
 	    read_list(a, obj, "exclude_resource_types", &a->exclude_resource_types, err) < 0 ||
 	    read_text(a, obj, "selector", &a->selector, err) < 0 ||
+	    read_warnings(a, obj, err) < 0 ||
 	    read_text(a, obj, "state", &a->state, err) < 0 ||
 	    read_text(a, flag, "indirect_selection", &a->indirect_selection, err) < 0 ||
 	    read_text(a, flag, "log_format", &a->log_format, err) < 0)

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "cli/warn_rules.h"
 #include "graph/graph.h"
 #include "util/arena.h"
 #include "util/err.h"
@@ -18,6 +19,7 @@ struct run_args {
 	const char *state;                 /* folder, or NULL */
 	const char *log_format;            /* "default", "text", "json", "debug" */
 	bool as_written;                   /* see state_new() */
+	struct warn_rules warnings;
 };
 
 /* args, flags: JSON objects. 0, or -1 with err. */

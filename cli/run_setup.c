@@ -107,6 +107,7 @@ run_load_graph(struct run *r, struct err *err)
 		.selectors_file = fs_exists(selectors) ? selectors : NULL,
 		.state = r->args.state,
 		.as_written = r->args.as_written,
+		.warnings = r->args.warnings,
 		.target = r->info->target_path,
 		.kinds = kinds,
 		.all_kinds = kinds,

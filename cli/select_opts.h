@@ -10,6 +10,7 @@
 
 #include "cli/opts.h"
 #include "cli/project.h"
+#include "cli/warn_rules.h"
 #include "graph/graph.h"
 #include "graph/set.h"
 #include "util/err.h"
@@ -18,10 +19,12 @@ struct select_opts {
 	struct words select, models, exclude, types, exclude_types;
 	const char *selector, *indirect, *state;
 	bool quiet;                  /* set by the command: no warnings */
+	struct warn_given warn_given;   /* the same: of --warn-error and its like */
 	struct project_given given;
 	struct project project;      /* after select_opts_resolve() */
 	char *state_dir;             /* the same; NULL: none given */
 	bool by_default;             /* the same: the project's default selector chose */
+	struct warn_rules warnings;  /* the same */
 };
 
 extern struct select_opts selecting;

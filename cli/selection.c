@@ -135,13 +135,32 @@ read_tree(const struct selection_request *rq, struct arena *a, struct err *err)
 	return selector_of_words(a, rq->select.n > 0 ? &rq->select : NULL, &rq->exclude, mode, err);
 }
 
+struct telling {
+	const struct selection_request *rq;
+	struct err *err;
+	bool failed;                /* a warning was an error: err says which */
+};
+
 static void
 warn_unmatched(void *self, const char *word)
 {
-	const struct selection_request *rq = self;
+	struct telling *t = self;
 
-	if (!rq->quiet)
-		log_warn("The selection criterion '%s' does not match any enabled nodes", word);
+	if (!t->failed && warn_rules_tell(&t->rq->warnings, EMPTY_CRITERION, t->rq->quiet, t->err,
+	    "The selection criterion '%s' does not match any enabled nodes", word) < 0)
+		t->failed = true;
+}
+
+static int
+tell_state_warnings(const struct selection_request *rq, const struct state *s, struct err *err)
+{
+	size_t n;
+	const struct state_warning *v = state_warnings(s, &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (warn_rules_tell(&rq->warnings, v[i].event, rq->quiet, err, "%s", v[i].text) < 0)
+			return -1;
+	return 0;
 }
 
 static int
@@ -169,11 +188,10 @@ int
 selection_resolve(const struct selection_request *rq, const char *manifest, unsigned fields,
     struct graph *g, struct set *out, struct err *err)
 {
-	struct selection_request copy = *rq;
-	struct selector_env env = { .graph = g, .unmatched = warn_unmatched, .self = &copy };
+	struct telling telling = { rq, err, false };
+	struct selector_env env = { .graph = g, .unmatched = warn_unmatched, .self = &telling };
 	struct arena arena = ARENA_INIT;
 	const struct selector *tree;
-	struct strs warnings;
 	unsigned kinds;
 	int rc = -1;
 
@@ -183,10 +201,8 @@ selection_resolve(const struct selection_request *rq, const char *manifest, unsi
 		goto out;
 	set_release(out);
 	env.state = state_new(rq->state, rq->target, rq->as_written);
-	rc = selector_eval(tree, &env, out, err);
-	warnings = state_warnings(env.state);
-	for (size_t i = 0; i < warnings.n && !rq->quiet; i++)
-		log_warn("%s", warnings.v[i]);
+	if (selector_eval(tree, &env, out, err) == 0 && !telling.failed)
+		rc = tell_state_warnings(rq, env.state, err);
 	keep_kinds(g, kinds, out);
 out:
 	state_free(env.state);

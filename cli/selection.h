@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "cli/warn_rules.h"
 #include "graph/graph.h"
 #include "graph/set.h"
 #include "util/err.h"
@@ -25,6 +26,7 @@ struct selection_request {
 	unsigned kinds;
 	bool models_only;                     /* --models of ls: beats both lists of types */
 	bool quiet;                           /* no warnings */
+	struct warn_rules warnings;           /* which of them are errors */
 	unsigned all_kinds;                   /* what --resource-type all means to it */
 	bool *by_default;                     /* set: did the default selector choose? or NULL */
 };

@@ -3,9 +3,8 @@
 #include <stdio.h>
 
 #include "cli/project.h"
+#include "cli/warn_rules.h"
 #include "util/text.h"
-
-#define EMPTY_SELECTION "NoNodesForSelectionCriteria"   /* dbt's event, events/types.py */
 
 /* Adds `"key": [...]` of a list; extra, when not NULL, is added where it is missing. */
 static void
@@ -60,7 +59,7 @@ warn_errors_merge(const struct project *p, const char *dbt_version)
 
 	buf_addc(&b, '{');
 	add_events(&b, new_keys ? "error" : "include", either(set, "error", "include"),
-	    EMPTY_SELECTION);
+	    EMPTY_CRITERION);
 	add_events(&b, new_keys ? "warn" : "exclude", either(set, "warn", "exclude"), NULL);
 	add_events(&b, "silence", ytree_get(set, "silence"), NULL);
 	buf_addc(&b, '}');

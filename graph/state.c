@@ -86,7 +86,7 @@ state_new(const char *dir, const char *target_dir, bool as_written)
 	s->c.arena = &s->arena;
 	s->c.as_written = as_written;
 	if (dir && strcmp(dir, target_dir) == 0)
-		add_warning(&s->c,
+		add_warning(&s->c, NULL,
 		    "the state and target folders are the same, '%s': a run overwrites "
 			"what it is compared with", dir);
 	return s;
@@ -106,10 +106,11 @@ state_free(struct state *s)
 	free(s);
 }
 
-struct strs
-state_warnings(const struct state *s)
+const struct state_warning *
+state_warnings(const struct state *s, size_t *n)
 {
-	return (struct strs){ s->c.warnings, s->c.nwarnings };
+	*n = s->c.nwarnings;
+	return s->c.warnings;
 }
 
 /* ---- the old manifest ---- */
@@ -150,7 +151,7 @@ load_old(struct state *s, unsigned fields, struct err *err)
 	g = graph_new();
 	rc = manifest_load(g, path, fields, &warning, err);
 	if (warning)
-		add_warning(&s->c, "%s", warning);
+		add_warning(&s->c, NULL, "%s", warning);
 	free(warning);
 	free(path);
 	if (rc < 0) {

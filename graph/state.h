@@ -47,7 +47,11 @@ int state_match_source_status(struct state *s, const struct graph *g, const char
 
 /* What dbt warns about while it compares (an unversioned contract broken, seeds too big to hash),
  * of all calls so far, each once, in order of finding. Borrowed until the next call. */
-struct strs state_warnings(const struct state *s);
+struct state_warning {
+	const char *event;     /* dbt's name of it (events/types.py), or NULL: our own */
+	const char *text;
+};
+const struct state_warning *state_warnings(const struct state *s, size_t *n);
 
 /* The old graph with everything in it, read now if need be; NULL with err. */
 const struct graph *state_graph(struct state *s, struct err *err);

@@ -193,7 +193,8 @@ static void
 report(struct comparison *c, const struct node *n, const char *what)
 {
 	if (!n->versioned)
-		add_warning(c, "breaking change to the contract of unversioned model '%s': %s",
+		add_warning(c, "UnversionedBreakingChange",
+			"breaking change to the contract of unversioned model '%s': %s",
 			n->id, what);
 	else if (!c->broken)
 		c->broken = arena_printf(c->arena,

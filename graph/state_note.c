@@ -127,7 +127,7 @@ note_breaking(struct comparison *c, const char *what, const char *before, const 
 }
 
 void
-add_warning(struct comparison *c, const char *fmt, ...)
+add_warning(struct comparison *c, const char *event, const char *fmt, ...)
 {
 	struct buf b = BUF_INIT;
 	va_list ap;
@@ -136,12 +136,13 @@ add_warning(struct comparison *c, const char *fmt, ...)
 	buf_vaddf(&b, fmt, ap);
 	va_end(ap);
 	for (size_t i = 0; i < c->nwarnings; i++)
-		if (strcmp(c->warnings[i], buf_str(&b)) == 0) {
+		if (strcmp(c->warnings[i].text, buf_str(&b)) == 0) {
 			buf_release(&b);
 			return;
 		}
 	c->warnings = xgrow(c->warnings, c->nwarnings, &c->warnings_cap, sizeof(*c->warnings));
-	c->warnings[c->nwarnings++] = arena_strdup(c->arena, b.data);
+	c->warnings[c->nwarnings++] =
+		(struct state_warning){ event, arena_strdup(c->arena, b.data) };
 	buf_release(&b);
 }
 

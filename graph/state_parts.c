@@ -150,14 +150,15 @@ static void
 warn_seed(struct comparison *c, const struct node *now, const char *old_name, bool differs)
 {
 	if (!json_is_string(old_name, "path"))
-		add_warning(c, "seed '%s' has grown above 1 MB: dbt compares its path only",
-			now->id);
+		add_warning(c, "SeedIncreased",
+			"seed '%s' has grown above 1 MB: dbt compares its path only", now->id);
 	else if (!differs)
-		add_warning(c,
+		add_warning(c, "SeedExceedsLimitSamePath",
 			"seed '%s' is above 1 MB at the same path: dbt takes it for unchanged",
 			now->id);
 	else
-		add_warning(c, "seed '%s' is above 1 MB and its path has changed: dbt takes it for "
+		add_warning(c, "SeedExceedsLimitAndPathChanged",
+			"seed '%s' is above 1 MB and its path has changed: dbt takes it for "
 			"changed", now->id);
 }
 

@@ -22,7 +22,7 @@ struct comparison {
 	size_t nchanges, cap;
 
 	/* What dbt says on the way. */
-	const char **warnings;
+	struct state_warning *warnings;
 	size_t nwarnings, warnings_cap;
 	const char *broken;           /* a versioned contract was broken: the whole command fails */
 };
@@ -55,7 +55,7 @@ void note_values(struct comparison *c, enum state_part part, const char *what, c
 void note_lines(struct comparison *c, const char *old, const char *now);
 void note_breaking(struct comparison *c, const char *what, const char *before, const char *after,
     const char *note);
-void add_warning(struct comparison *c, const char *fmt, ...) ERR_PRINTF(2, 3);
+void add_warning(struct comparison *c, const char *event, const char *fmt, ...) ERR_PRINTF(3, 4);
 void comparison_release(struct comparison *c);
 
 #endif

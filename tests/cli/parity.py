@@ -135,7 +135,8 @@ def both(commands, fault=None, server=None, project=SHOP, code=None, cold=False)
             a, b = sides
             found = [] if a.last.code == b.last.code else ["exit code: dbt %s, we %s" % (a.last.code, b.last.code)]
             try:
-                found += compare(read_results(a.dir), read_results(b.dir), places)
+                if any(os.path.exists(os.path.join(side.dir, "target/run_results.json")) for side in sides):
+                    found += compare(read_results(a.dir), read_results(b.dir), places)
             except (OSError, ValueError, KeyError, TypeError) as e:
                 found.append("run_results.json: %s %s" % (type(e).__name__, e))
             if found:
@@ -281,6 +282,13 @@ def case_end_hook_failing():
 def case_hook_stops_nodes():
     # Not `build`: there dbt 1.11 itself stops with a traceback at the first exposure.
     both([["run"]], hook_stops_nodes, code=1)
+
+
+def case_warnings_that_are_errors():
+    nobody = "--select", "nobody_has_this_name"
+    both([["--warn-error", "run", *nobody]], code=2)
+    both([["run", *nobody, "--warn-error-options", '{"error": "all", "warn": ["NoNodesForSelectionCriteria"]}'],
+          ["run", *nobody, "--warn-error-options", '{"silence": ["NoNodesForSelectionCriteria"]}']], code=0)
 
 
 def case_postgres():

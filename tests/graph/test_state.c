@@ -82,8 +82,10 @@ reasons(const char *old, const char *now)
 	static struct buf b;
 	struct graph *g = parse(now);
 	struct state *s = open_old(old);
+	const struct state_warning *warnings;
 	struct err e = ERR_INIT;
 	struct set modified;
+	size_t n;
 
 	buf_truncate(&b, 0);
 	set_init(&modified, g->nnodes);
@@ -98,8 +100,9 @@ reasons(const char *old, const char *now)
 		if (r.verdict != STATE_NEW && !strstr(buf_str(&b), "FAILS"))
 			assert_int_equal(r.verdict == STATE_MODIFIED, set_has(&modified, i));
 	}
-	for (size_t i = 0; i < state_warnings(s).n; i++)
-		buf_addf(&b, "\nwarning: %s", state_warnings(s).v[i]);
+	warnings = state_warnings(s, &n);
+	for (size_t i = 0; i < n; i++)
+		buf_addf(&b, "\nwarning: %s", warnings[i].text);
 	err_release(&e);
 	set_release(&modified);
 	state_free(s);
@@ -466,6 +469,8 @@ test_what_is_missing_is_named(void **state)
 	struct state *s = state_new(NULL, ".", false);
 	struct err e = ERR_INIT;
 	struct set out;
+	const struct state_warning *warnings;
+	size_t n;
 
 	(void)state;
 	set_init(&out, g->nnodes);
@@ -480,8 +485,9 @@ test_what_is_missing_is_named(void **state)
 	assert_string_equal(e.msg, "absent/run_results.json: not there, and 'result:' needs it");
 	state_free(s);
 	s = state_new("target", "target", false);
-	assert_int_equal(state_warnings(s).n, 1);
-	assert_string_equal(state_warnings(s).v[0], "the state and target folders are the same, "
+	warnings = state_warnings(s, &n);
+	assert_int_equal(n, 1);
+	assert_string_equal(warnings[0].text, "the state and target folders are the same, "
 		"'target': a run overwrites what it is compared with");
 	assert_string_equal(matches(MODEL("'tags':[]"), MODEL("'tags':[]"), "modified.everything"),
 		"'state:modified.everything' is unknown");
