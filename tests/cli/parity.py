@@ -27,6 +27,7 @@ def plain(text, places):
     """A text without the folder, the database and the invocation it came from."""
     for place in places:
         text = text.replace(place, "HERE")
+    text = re.sub(r"(LINE \d+: ).*\.\.\..*\n *\^", r"\1CUT", text)       # PostgreSQL's, with a piece of a name in it
     text = re.sub(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f.]*", "INVOCATION", text)  # also one cut short by "..."
     return re.sub(r"\d+\.\d+ ?s(econds)?\b", "TIME", text)
 
@@ -93,24 +94,26 @@ class Side:
     def run(self, words):
         self.last = Run([self.program, *words], self.dir, self.env, timeout=600)
 
-    def tables(self):
+    def ask(self, sql):
+        """Rows; none where there is no database yet."""
         if self.server:
-            found = []
-            for schema, table in self.server.sql(
-                    "select table_schema, table_name from information_schema.tables where table_schema not in"
-                    " ('pg_catalog', 'information_schema') order by 1, 2", self.database):
-                columns = [c for c, in self.server.sql(
-                    "select column_name from information_schema.columns where table_schema = '%s' and table_name ="
-                    " '%s' order by ordinal_position" % (schema, table), self.database)]
-                rows = sorted(self.server.sql('select %s from "%s"."%s"' % (kept(columns), schema, table), self.database))
-                found.append("%s %s %s %s" % (schema, table, columns, rows))
-            return found
+            return self.server.sql(sql, self.database)
+        files = glob.glob(os.path.join(self.dir, "*.duckdb"))
+        return duck(files[0], sql) if files else []
+
+    def tables(self):
+        """What each table and view holds; a view that fails is one that fails on both sides."""
         found = []
-        for path in glob.glob(os.path.join(self.dir, "*.duckdb")):
-            for schema, table in duck(path, "select table_schema, table_name from information_schema.tables order by 1, 2"):
-                columns = [c[0] for c in duck(path, 'describe "%s"."%s"' % (schema, table))]
-                rows = duck(path, 'select %s from "%s"."%s"' % (kept(columns), schema, table))
-                found.append("%s %s %s %s" % (schema, table, columns, sorted(map(str, rows))))
+        for schema, table in self.ask("select table_schema, table_name from information_schema.tables where table_schema "
+                                      "not in ('pg_catalog', 'information_schema') order by 1, 2"):
+            columns = [c for c, in self.ask(
+                "select column_name from information_schema.columns where table_schema = '%s' and table_name = '%s' "
+                "order by ordinal_position" % (schema, table))]
+            try:
+                rows = sorted(map(str, self.ask('select %s from "%s"."%s"' % (kept(columns), schema, table))))
+            except Exception as e:
+                rows = "%s" % type(e).__name__
+            found.append("%s %s %s %s" % (schema, table, columns, rows))
         return found
 
 
