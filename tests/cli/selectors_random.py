@@ -7,10 +7,8 @@ import copy
 import os
 import random
 import sys
-import tempfile
 
-import select_random
-from select_random import Dbt, MODES, compare, criterion, heddle, value
+from select_random import Dbt, MODES, compare, criterion, heddle, nodes_of, over_manifests, value
 
 FILES = int(sys.argv[1]) if len(sys.argv) > 1 else 60
 R = random.Random(int(sys.argv[2]) if len(sys.argv) > 2 else 1)
@@ -115,7 +113,7 @@ def ask(dbt, data, name):
 def check(path, root, folder):
     import yaml
 
-    dbt, nodes = Dbt(path, root), select_random.nodes_of(path)
+    dbt, nodes = Dbt(path, root), nodes_of(path)
     file = os.path.join(folder, "selectors.yml")
     asked = chosen = differ = refused = 0
     for _ in range(FILES):
@@ -137,14 +135,5 @@ def check(path, root, folder):
     return differ
 
 
-def main():
-    found = select_random.manifests()
-    if isinstance(found, str):
-        print(found)
-        return 77
-    with tempfile.TemporaryDirectory() as folder:
-        return 1 if sum(check(path, root, folder) for path, root in found) else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(over_manifests(check))

@@ -10,10 +10,8 @@ import os
 import pathlib
 import random
 import sys
-import tempfile
 
-import select_random
-from select_random import CHUNKS, Dbt, compare, heddle
+from select_random import CHUNKS, Dbt, compare, heddle, over_manifests
 
 STATES = int(sys.argv[1]) if len(sys.argv) > 1 else 20
 R = random.Random(int(sys.argv[2]) if len(sys.argv) > 2 else 1)
@@ -184,14 +182,5 @@ def check(path, root, folder):
     return differ
 
 
-def main():
-    found = select_random.manifests()
-    if isinstance(found, str):
-        print(found)
-        return 77
-    with tempfile.TemporaryDirectory() as folder:
-        return 1 if sum(check(path, root, os.path.join(folder, "m")) for path, root in found) else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(over_manifests(check))
