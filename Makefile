@@ -425,7 +425,7 @@ check-libs:
 	@scripts/check_libs.sh $(PKGS)
 
 # As many compilers as there are processors, unless -j was given.
-PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN))
+PARALLEL = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN))
 
 # The sample shop, built for real in build/demo, and its picture.
 VENV = .venv/bin/python

@@ -155,7 +155,7 @@ changes_say(struct progress *progress, const char *folder, const struct graph *g
 
 	if (!changes_fields(folder))
 		return;
-	s = state_new(folder, ".", false)    /* both of one target */;
+	s = state_new(folder, ".", false);   /* both are of one target */
 	if (diff_collect(&d, s, g, selected, true, &ignored) == 0) {
 		say_list(progress, "new", &d.added);
 		say_list(progress, "modified", &d.modified);

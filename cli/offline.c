@@ -144,7 +144,6 @@ make_flags(const struct offline *o)
 
 	cJSON_AddStringToObject(doc, "indirect_selection", o->indirect ? o->indirect : "eager");
 	cJSON_AddStringToObject(doc, "log_format", o->log_format ? o->log_format : "default");
-	cJSON_AddBoolToObject(doc, STATE_AS_WRITTEN, project_flag(&o->project, STATE_AS_WRITTEN));
 	return print(doc);
 }
 
@@ -228,6 +227,7 @@ offline_resolve(struct offline *o, const struct backend_request *rq, unsigned th
 	i->write_json = true;
 	if (run_args_read(args, i->args, i->flags, err) < 0)
 		return -1;
+	args->as_written = project_flag(&o->project, STATE_AS_WRITTEN);
 	return warn_rules_find(&args->warnings, &args->arena, &o->warn_given, &o->project, err);
 }
 

@@ -49,7 +49,8 @@ read_warnings(struct run_args *a, const cJSON *obj, struct err *err)
 	w->always = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(obj, "warn_error"));
 	if (!error)
 		error = cJSON_GetObjectItemCaseSensitive(set, "include");
-	w->all = cJSON_IsString(error);
+	if (cJSON_IsString(error))
+		w->all = arena_strdup(&a->arena, error->valuestring);
 	if (error && !w->all && read_list(a, set, error->string, &w->error, err) < 0)
 		return -1;
 	if (read_list(a, set, "exclude", &w->warn, err) < 0 ||

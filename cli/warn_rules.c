@@ -43,7 +43,7 @@ is_true(const char *word)
 /* The value of `key`, or of its old name: a list of names, or "all". */
 static int
 read_names(struct arena *a, const struct ynode *map, const char *key, const char *old_key,
-    struct strs *out, bool *all, struct err *err)
+    struct strs *out, const char **all, struct err *err)
 {
 	const struct ynode *y = ytree_get(map, key);
 
@@ -52,7 +52,7 @@ read_names(struct arena *a, const struct ynode *map, const char *key, const char
 	if (!y || y->type == YT_NULL)
 		return 0;
 	if (all && (ytree_is(y, "all") || ytree_is(y, "*"))) {
-		*all = true;
+		*all = y->text;
 		return 0;
 	}
 	if (y->type != YT_LIST)
@@ -65,8 +65,8 @@ read_names(struct arena *a, const struct ynode *map, const char *key, const char
 	return 0;
 }
 
-static int
-read_options(struct warn_rules *r, struct arena *a, const struct ynode *y, struct err *err)
+int
+warn_rules_read(struct warn_rules *r, struct arena *a, const struct ynode *y, struct err *err)
 {
 	if (!y || y->type == YT_NULL)
 		return 0;
@@ -90,9 +90,9 @@ warn_rules_find(struct warn_rules *r, struct arena *a, const struct warn_given *
 	memset(r, 0, sizeof(*r));
 	r->always = given->flag || (flag ? is_true(flag) : project_flag(p, "warn_error"));
 	if (!options)
-		return read_options(r, a, ytree_get(flags, "warn_error_options"), err);
+		return warn_rules_read(r, a, ytree_get(flags, "warn_error_options"), err);
 	y = ytree_parse(a, OPTION, options, strlen(options), err);
-	return y ? read_options(r, a, y, err) : -1;
+	return y ? warn_rules_read(r, a, y, err) : -1;
 }
 
 /* ---- telling ---- */

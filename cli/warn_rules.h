@@ -14,6 +14,7 @@
 #include "util/err.h"
 
 struct project;
+struct ynode;
 
 #define EMPTY_CRITERION "NoNodesForSelectionCriteria"
 #define EMPTY_LISTING   "NoNodesSelected"
@@ -21,7 +22,7 @@ struct project;
 
 struct warn_rules {                      /* all empty: each warning is one */
 	bool always;                     /* --warn-error */
-	bool all;                        /* error: all */
+	const char *all;                 /* "all" or "*", where error: names none; or NULL */
 	struct strs error, warn, silence;
 };
 
@@ -38,6 +39,10 @@ void warn_given_note(struct warn_given *g, char **argv, int at);
  * the project file, which p's settings are. Texts are borrowed or live in a. 0, or -1 with err. */
 int warn_rules_find(struct warn_rules *r, struct arena *a, const struct warn_given *given,
     const struct project *p, struct err *err);
+
+/* Adds what a map of warn_error_options says, NULL: nothing. 0, or -1 with err. */
+int warn_rules_read(struct warn_rules *r, struct arena *a, const struct ynode *options,
+    struct err *err);
 
 /* Gives the warning, unless it is silenced or `quiet`: 0. Where it is an error: -1 with err.
  * event: NULL for one that dbt has not. */

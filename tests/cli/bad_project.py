@@ -6,14 +6,13 @@ import shutil
 import subprocess
 import tempfile
 
-from harness import (DBT, HEDDLE, PYTHON, SHOP, Run, cases, clean_env, copy_project, parsed, read_results, start,
-                     statuses, write)
+from harness import DBT, HEDDLE, PYTHON, Run, cases, clean_env, read_results, shop, start, statuses, write
 
 
 class Project:
     def __enter__(self):
         self.folder = tempfile.mkdtemp(prefix="b")
-        return parsed(copy_project(SHOP, os.path.join(self.folder, "shop")))
+        return shop(self.folder)
 
     def __exit__(self, *_):
         shutil.rmtree(self.folder)

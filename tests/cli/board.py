@@ -15,7 +15,7 @@ import termios
 import time
 import unicodedata
 
-from harness import HEDDLE, SHOP, Run, cases, clean_env, copy_project, edit, parsed, wait_until, write
+from harness import HEDDLE, Run, cases, clean_env, edit, shop, wait_until, write
 
 NAP = """
 def model(dbt, session):
@@ -214,7 +214,7 @@ class Project:
 
     def __enter__(self):
         self.folder = tempfile.mkdtemp(prefix="b")
-        d = parsed(copy_project(SHOP, os.path.join(self.folder, "shop")))
+        d = shop(self.folder)
         if self.nap:
             os.remove(os.path.join(d, "models/semantic/days.sql"))
             write(d, "models/semantic/days.py", NAP % self.nap)

@@ -15,7 +15,7 @@ import sys
 import tempfile
 
 from flows import LOADERS, LONG, run_env
-from harness import DBT, HEDDLE, SHOP, Run, cases, copy_project, duck, parsed, write
+from harness import DBT, HEDDLE, Run, cases, duck, shop, write
 
 BUILT = {"model", "seed", "snapshot"}
 
@@ -24,7 +24,7 @@ BUILT = {"model", "seed", "snapshot"}
 
 def make_project(tmp):
     """The sample, with two folders that read each other: marts, marts/finance, marts."""
-    project = parsed(copy_project(SHOP, os.path.join(tmp, "shop")))
+    project = shop(tmp)
     write(project, "models/marts/best_days.sql",
           "{{ config(group='finance') }} select * from {{ ref('daily_revenue') }} order by 2 desc limit 3")
     Run([DBT, "parse"], project, run_env(project), LONG).check(0)

@@ -77,10 +77,12 @@ def parsed(project):
     """Puts into a fresh copy of the sample what dbt's parsing leaves, as where a command ran before: a
     third of a short run's time. It is made once in the build folder for each profiles.yml; what is
     changed in the copy, or since, dbt sees by its checksums."""
-    with open(os.path.join(project, "profiles.yml"), "rb") as f:
-        made = os.path.join(os.path.dirname(HEDDLE), "test-parsed", hashlib.sha1(f.read()).hexdigest()[:12])
+    folder = os.path.join(os.path.dirname(HEDDLE), "test-parsed")
+    with open(os.path.join(project, "profiles.yml")) as f:        # seeds keep where they were parsed
+        key = "\n".join((f.read(), folder, PYTHON))
+    made = os.path.join(folder, hashlib.sha1(key.encode()).hexdigest()[:12])
     kept = os.path.join(made, "target/partial_parse.msgpack")
-    os.makedirs(os.path.dirname(made), exist_ok=True)
+    os.makedirs(folder, exist_ok=True)
     with open(made + ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not os.path.exists(kept):
@@ -90,6 +92,14 @@ def parsed(project):
     os.makedirs(os.path.join(project, "target"))
     shutil.copy(kept, os.path.join(project, "target"))
     return project
+
+
+def shop(folder, one_thread=False):
+    """A copy of the sample, parsed, in that folder. one_thread: a query of DuckDB takes one processor."""
+    project = copy_project(SHOP, os.path.join(folder, "shop"))
+    if one_thread:
+        edit(project, "profiles.yml", "schema: main", "schema: main\n      settings: {threads: 1}")
+    return parsed(project)
 
 
 def edit(project, path, old, new):

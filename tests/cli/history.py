@@ -9,7 +9,7 @@ import signal
 import stat
 import tempfile
 
-from harness import PROGRAM, SHOP, Run, alive, cases, clean_env, copy_project, edit, parsed, start, wait_until
+from harness import PROGRAM, Run, alive, cases, clean_env, edit, shop, start, wait_until
 
 SLOW = "\nunion all select cast(count(*) as date) from range(300000000000) as t(i) where i % 7 = i % 5 - 9\n"
 
@@ -19,7 +19,7 @@ class Project:
 
     def __enter__(self):
         self.folder = tempfile.mkdtemp(prefix="h")
-        self.dir = parsed(copy_project(SHOP, os.path.join(self.folder, "shop")))
+        self.dir = shop(self.folder)
         self.state = os.path.join(self.folder, "state")
         return self
 

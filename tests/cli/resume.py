@@ -8,8 +8,8 @@ import signal
 import tempfile
 import time
 
-from harness import (HEDDLE, SHOP, Postgres, Run, alive, cases, copy_project, descendants, edit,
-                     node_statuses, parsed, processes, start, wait_until, write)
+from harness import (HEDDLE, Postgres, Run, alive, cases, descendants, node_statuses, processes, shop, start,
+                     wait_until, write)
 
 ENDLESS = "select count(*) as n from range(300000000000) as t(i) where i % 7 = i % 5 - 9\n"
 # Sleeps until somebody makes the table.
@@ -26,9 +26,7 @@ class Project:
 
     def __enter__(self):
         self.folder = tempfile.mkdtemp(prefix="k")
-        self.dir = copy_project(SHOP, os.path.join(self.folder, "shop"))
-        edit(self.dir, "profiles.yml", "schema: main", "schema: main\n      settings: {threads: 1}")
-        parsed(self.dir)
+        self.dir = shop(self.folder, one_thread=True)
         write(self.dir, "models/marts/slow.sql", self.slow)
         write(self.dir, "models/marts/after_slow.sql", "select * from {{ ref('slow') }}\n")
         return self

@@ -9,17 +9,20 @@ import shutil
 import signal
 import tempfile
 
-from harness import (DBT, HEDDLE, PROGRAM, PYTHON, SHOP, Run, cases, clean_env, copy_project, edit, node_statuses,
-                     parsed, read_results, start, wait_until, write)
+from harness import (DBT, HEDDLE, PROGRAM, PYTHON, Run, cases, clean_env, edit, node_statuses, read_results, shop, start,
+                     wait_until, write)
 
 UNFINISHED = ("error", "fail", "skipped", "runtime error", "partial success")
 SLOW = "\nunion all select cast(count(*) as date) from range(300000000000) as t(i) where i % 7 = i % 5 - 9\n"
 
 
 class Project:
+    def __init__(self, one_thread=False):
+        self.one_thread = one_thread
+
     def __enter__(self):
         self.folder = tempfile.mkdtemp(prefix="r")
-        return parsed(copy_project(SHOP, os.path.join(self.folder, "shop")))
+        return shop(self.folder, self.one_thread)
 
     def __exit__(self, *_):
         shutil.rmtree(self.folder)
@@ -85,9 +88,7 @@ def case_after_a_failed_run():
 
 
 def case_after_an_interrupted_run():
-    with Project() as project:
-        edit(project, "profiles.yml", "schema: main", "schema: main\n      settings: {threads: 1}")
-        Run([DBT, "parse"], project).check(0)
+    with Project(one_thread=True) as project:
         with open(os.path.join(project, "models/semantic/days.sql"), "a") as f:
             f.write(SLOW)
         p = start([PROGRAM, "build", "--threads", "2"], project)

@@ -8,8 +8,8 @@ import signal
 import tempfile
 import time
 
-from harness import (HEDDLE, SHOP, Postgres, Run, alive, cases, clean_env, copy_project, descendants, edit,
-                     node_statuses, parsed, start, wait_until, write)
+from harness import (HEDDLE, Postgres, Run, alive, cases, clean_env, descendants, node_statuses, shop, start,
+                     wait_until, write)
 
 # A query that runs for ever, on one core; a node that naps, out of reach of any cancel; on PostgreSQL.
 ENDLESS = "select count(*) as n from range(300000000000) as t(i) where i % 7 = i % 5 - 9\n"
@@ -34,9 +34,7 @@ class Project:
 
     def __enter__(self):
         self.folder = tempfile.mkdtemp(prefix="s")
-        d = copy_project(SHOP, os.path.join(self.folder, "shop"))
-        edit(d, "profiles.yml", "schema: main", "schema: main\n      settings: {threads: 1}")
-        parsed(d)
+        d = shop(self.folder, one_thread=True)
         write(d, "models/marts/slow." + self.suffix, self.slow)
         for i in range(CHAIN):
             write(d, "models/marts/after_%d.sql" % i, "select * from {{ ref('%s') }}\n" % (

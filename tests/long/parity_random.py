@@ -251,7 +251,7 @@ def play(seed, server):
         for path, text in project.files.items():
             write(made, path, text)
         commands = project.commands()
-        both(commands, server=server, project=made)
+        both(commands, server=server, project=made, wild=True)
     return commands
 
 
