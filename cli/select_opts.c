@@ -117,11 +117,12 @@ select_opts_resolve(unsigned kinds, unsigned all_kinds, unsigned fields, struct 
 	rq.as_written = project_flag(p, STATE_AS_WRITTEN);
 	if (!selecting.given.manifest && !selecting.quiet)
 		warn_of_newer_file(p);
-	set_init(out, 0);
 	rc = warn_rules_find(&selecting.warnings, &p->arena, &selecting.warn_given, p, err);
 	rq.warnings = selecting.warnings;
 	if (rc == 0)
 		rc = selection_resolve(&rq, p->manifest, fields, g, out, err);
+	else
+		set_init(out, 0);
 	if (rc < 0 && !selecting.given.manifest && !fs_exists(p->manifest))
 		err_hint(err, "`dbt parse` writes it; or name another with --manifest FILE");
 	free(target);
